@@ -1,0 +1,1 @@
+//! Use cases: what happens, in which order. Nothing here names tonic.

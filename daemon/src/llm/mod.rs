@@ -1,0 +1,1 @@
+//! The model edge: bytes to typed chunks to operations.

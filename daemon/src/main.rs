@@ -1,0 +1,3 @@
+//! `kilnd`: arguments, configuration, telemetry, signals and exit code.
+
+fn main() {}

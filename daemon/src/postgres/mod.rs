@@ -1,0 +1,1 @@
+//! The private Postgres cluster of a daemon that was given no database.

@@ -1,0 +1,1 @@
+//! The public API: the only module that names its protobuf types.

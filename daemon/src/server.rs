@@ -1,0 +1,1 @@
+//! Builds everything once, top to bottom, and runs it.

@@ -1,0 +1,1 @@
+//! Going down: refuse, finish, end, close, within a grace period.
