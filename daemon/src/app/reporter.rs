@@ -1,8 +1,10 @@
 //! Says what happens to a project: every event goes through the journal, under
 //! the fence of whoever reports.
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use super::progress::Progress;
 use crate::domain::Result;
 use crate::domain::event::{Event, StepKind, StepOutcome};
 use crate::domain::id::{GenerationId, ProjectId};
@@ -16,6 +18,8 @@ pub(crate) struct Reporter {
     project: ProjectId,
     generation: Option<GenerationId>,
     fence: Fence,
+    /// Where previews look; told before the commit, since it promises nothing.
+    progress: Arc<Progress>,
 }
 
 impl Reporter {
@@ -26,27 +30,33 @@ impl Reporter {
         project: ProjectId,
         generation: GenerationId,
         fence: Fence,
+        progress: Arc<Progress>,
     ) -> Self {
         Self {
             journal,
             project,
             generation: Some(generation),
             fence,
+            progress,
         }
     }
 
     /// Reports what happens to the project itself.
-    pub(crate) fn of_project(journal: Journal, project: ProjectId) -> Self {
+    pub(crate) fn of_project(journal: Journal, project: ProjectId, progress: Arc<Progress>) -> Self {
         Self {
             journal,
             project,
             generation: None,
             fence: Fence::None,
+            progress,
         }
     }
 
     /// Commits events with the row changes that go with them, and waits.
     pub(crate) async fn emit(&self, events: Vec<Event>, changes: Vec<RowChange>) -> Result<Committed> {
+        for event in &events {
+            self.progress.note(self.project, event);
+        }
         Ok(self.journal.append(self.entry(events, changes)).await?)
     }
 
@@ -54,6 +64,12 @@ impl Reporter {
     /// much is unwritten. Later events come after it.
     pub(crate) async fn pass(&self, event: Event) -> Result<()> {
         self.journal.enqueue(self.entry(vec![event], vec![])).await?;
+        Ok(())
+    }
+
+    /// Commits row changes that nobody needs to see as an event.
+    pub(crate) async fn note(&self, changes: Vec<RowChange>) -> Result<()> {
+        self.journal.append(self.entry(vec![], changes)).await?;
         Ok(())
     }
 
