@@ -50,11 +50,7 @@ impl From<Row> for Stored {
 ///
 /// # Errors
 /// The database, or an event that this version cannot read.
-pub async fn page(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-    after: i64,
-) -> Result<Vec<Stored>> {
+pub async fn page(db: impl PgExecutor<'_>, project: ProjectId, after: i64) -> Result<Vec<Stored>> {
     let rows = sqlx::query_as!(
         Row,
         r#"select sequence as "sequence!", generation_id, created_at as "created_at!",
@@ -82,11 +78,7 @@ pub async fn page(
 ///
 /// # Errors
 /// The database.
-pub async fn compact(
-    db: &mut sqlx::PgConnection,
-    project: ProjectId,
-    up_to: i64,
-) -> Result<()> {
+pub async fn compact(db: &mut sqlx::PgConnection, project: ProjectId, up_to: i64) -> Result<()> {
     sqlx::query!(
         "with moved as (
             update project_heads set oldest = greatest(oldest, least($2, head) + 1)

@@ -205,10 +205,7 @@ pub async fn list(
 ///
 /// # Errors
 /// The database.
-pub async fn running(
-    db: impl PgExecutor<'_>,
-    project: ProjectId,
-) -> Result<Option<Generation>> {
+pub async fn running(db: impl PgExecutor<'_>, project: ProjectId) -> Result<Option<Generation>> {
     select_generations!(
         "where g.project_id = $1 and g.state not in ('queued', 'finished')",
         project.uuid()

@@ -82,10 +82,9 @@ pub async fn record(db: &mut PgConnection, record: &RequestRecord) -> Result<()>
 /// # Errors
 /// The database.
 pub async fn purge(db: impl PgExecutor<'_>) -> Result<u64> {
-    let done = sqlx::query!(
-        "delete from request_ids where created_at <= now() - interval '24 hours'"
-    )
-    .execute(db)
-    .await?;
+    let done =
+        sqlx::query!("delete from request_ids where created_at <= now() - interval '24 hours'")
+            .execute(db)
+            .await?;
     Ok(done.rows_affected())
 }

@@ -288,10 +288,7 @@ pub async fn missing_blobs(db: impl PgExecutor<'_>, hashes: &[Sha256]) -> Result
 ///
 /// # Errors
 /// The database.
-pub async fn blobs(
-    db: impl PgExecutor<'_>,
-    hashes: &[Sha256],
-) -> Result<Vec<(Sha256, Vec<u8>)>> {
+pub async fn blobs(db: impl PgExecutor<'_>, hashes: &[Sha256]) -> Result<Vec<(Sha256, Vec<u8>)>> {
     let hashes: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
     let rows = sqlx::query!(
         "select sha256, content from blobs where sha256 = any($1)",
