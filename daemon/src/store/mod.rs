@@ -1,1 +1,7 @@
 //! All SQL: one file an aggregate.
+
+pub mod accounts;
+pub mod audit;
+pub mod credentials;
+pub mod teams;
+pub mod throttles;
