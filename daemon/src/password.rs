@@ -393,15 +393,16 @@ mod tests {
             .acquire_many_owned(2)
             .await
             .expect("open");
-        let tries = (0..17).map(|_| passwords.permit());
-        let started = tokio::time::Instant::now();
-        let refused = futures::future::join_all(tries)
-            .await
-            .into_iter()
-            .filter(|permit| matches!(permit, Err(Error::Overloaded)))
-            .count();
-        assert_eq!(refused, 17);
-        assert_eq!(started.elapsed(), WAIT);
+        let waits = (0..17).map(async |_| {
+            let started = tokio::time::Instant::now();
+            let refused = passwords.permit().await;
+            assert!(matches!(refused, Err(Error::Overloaded)), "{refused:?}");
+            started.elapsed()
+        });
+        let waits = futures::future::join_all(waits).await;
+        let mut expected = vec![WAIT; 16];
+        expected.push(Duration::ZERO);
+        assert_eq!(waits, expected);
         assert_eq!(passwords.waiting.load(Ordering::Relaxed), 0);
         drop(held);
         assert!(passwords.permit().await.is_ok());
