@@ -72,7 +72,10 @@ impl Shutdown {
             .await
             .is_err()
         {
-            tracing::warn!(left = self.support.len(), "support tasks did not end in time");
+            tracing::warn!(
+                left = self.support.len(),
+                "support tasks did not end in time"
+            );
         }
     }
 }

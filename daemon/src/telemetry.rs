@@ -12,8 +12,8 @@ use crate::config::{LogConfig, LogFormat};
 /// # Errors
 /// The filter cannot be read; the message says where.
 pub fn start(config: &LogConfig) -> Result<(), String> {
-    let filter = EnvFilter::try_new(&config.level)
-        .map_err(|error| format!("config: log.level: {error}"))?;
+    let filter =
+        EnvFilter::try_new(&config.level).map_err(|error| format!("config: log.level: {error}"))?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr);

@@ -53,6 +53,9 @@ pub enum Error {
     /// The sign-in is too old for this.
     #[error("sign in again first: this needs a sign-in at most ten minutes old")]
     FreshSignInRequired,
+    /// An API token will not do.
+    #[error("this needs a signed-in session; an api token does not do")]
+    SessionRequired,
     /// A browser sent this.
     #[error("calls from a browser are refused")]
     OriginRefused,

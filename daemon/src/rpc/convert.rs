@@ -29,7 +29,9 @@ pub fn timestamp(at: OffsetDateTime) -> prost_types::Timestamp {
 /// The moment of a protobuf form, if it is one.
 #[must_use]
 pub fn moment(at: &prost_types::Timestamp) -> Option<OffsetDateTime> {
-    let nanos = u32::try_from(at.nanos).ok().filter(|n| *n < 1_000_000_000)?;
+    let nanos = u32::try_from(at.nanos)
+        .ok()
+        .filter(|n| *n < 1_000_000_000)?;
     OffsetDateTime::from_unix_timestamp(at.seconds)
         .ok()?
         .replace_nanosecond(nanos)

@@ -5,10 +5,13 @@
 //! model or to Docker. What was refused by a constraint becomes an error with a
 //! name here, next to the query, and nowhere else.
 
+pub mod accounts;
 pub mod agent_states;
 pub mod attempts;
+pub mod audit;
 pub mod change;
 pub mod connect;
+pub mod credentials;
 pub mod daemons;
 pub mod error;
 pub mod events;
@@ -19,6 +22,8 @@ pub mod projects;
 pub mod request_ids;
 pub mod revisions;
 pub mod sandboxes;
+pub mod teams;
+pub mod throttles;
 
 pub use change::RowChange;
 pub use connect::{Durability, connect, migrate};
