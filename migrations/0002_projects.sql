@@ -25,6 +25,15 @@ create table journal_writers (
     constraint journal_writers_daemon_fkey foreign key (daemon_id) references daemons (id) on delete cascade
 ) with (fillfactor = 10);
 
+-- Everything that shares this database, as one row: its id labels what is made
+-- on Docker engines.
+create table deployments (
+    one boolean not null default true,
+    id uuid not null,
+    constraint deployments_pkey primary key (one),
+    constraint deployments_one_check check (one)
+);
+
 create table projects (
     id uuid not null,
     team_id uuid not null,

@@ -26,3 +26,20 @@ pub fn start(config: &LogConfig) -> Result<(), String> {
     };
     outcome.map_err(|error| format!("cannot start logging: {error}"))
 }
+
+/// An error with everything that caused it, on one line.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        // Wrappers often repeat what they wrap.
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -13,6 +13,7 @@ pub mod change;
 pub mod connect;
 pub mod credentials;
 pub mod daemons;
+pub mod deployments;
 pub mod error;
 pub mod events;
 pub mod generations;
