@@ -269,7 +269,8 @@ impl Driver {
     async fn retry_or_fail(&mut self, failure: Failure) {
         let asked = failure.error.retry_after.unwrap_or_default();
         let random = rand::random::<f64>();
-        let backoff = failure::backoff(self.timing.first_wait, self.tries.saturating_sub(1), random);
+        let backoff =
+            failure::backoff(self.timing.first_wait, self.tries.saturating_sub(1), random);
         let wait = backoff.max(asked);
         let in_time = self.ceiling.is_none_or(|at| Instant::now() + wait < at);
         let retry = failure.transient && self.tries < TRIES && asked <= LONGEST_WAIT && in_time;

@@ -125,11 +125,7 @@ struct Fetched {
 }
 
 impl Catalogue {
-    pub(super) fn new(
-        provider: Option<Arc<Endpoint>>,
-        has_demo: bool,
-        defaults: Defaults,
-    ) -> Self {
+    pub(super) fn new(provider: Option<Arc<Endpoint>>, has_demo: bool, defaults: Defaults) -> Self {
         Self {
             provider,
             demo: if has_demo { demo::models() } else { Vec::new() },
@@ -173,7 +169,10 @@ impl Catalogue {
 
     /// See [`super::Edge::resolve`].
     pub(super) async fn resolve(&self, wanted: Option<&str>) -> Result<ResolvedModel> {
-        let id = match wanted.filter(|id| !id.is_empty()).or(self.defaults.model.as_deref()) {
+        let id = match wanted
+            .filter(|id| !id.is_empty())
+            .or(self.defaults.model.as_deref())
+        {
             Some(id) => id.to_owned(),
             None if self.provider.is_none() => {
                 let first = self.demo.first().ok_or(Error::NoProviderKey)?;
@@ -239,7 +238,8 @@ impl Catalogue {
             Ok(models) => (Fetched::new(models), FRESH_FOR),
             Err(problem) => {
                 tracing::warn!(problem, "no catalogue of models");
-                let warning = format!("the catalogue of models cannot be had: the endpoint {problem}");
+                let warning =
+                    format!("the catalogue of models cannot be had: the endpoint {problem}");
                 let old = self.cached().map(|cached| cached.fetched.models.clone());
                 let mut fetched = Fetched::new(old.unwrap_or_default());
                 fetched.warning = Some(warning);
@@ -278,10 +278,7 @@ impl Fetched {
     /// is `x` with something added.
     fn find(&self, id: &str) -> Option<&Model> {
         let base = id.split_once(':').map(|(base, _)| base);
-        let index = self
-            .by_id
-            .get(id)
-            .or_else(|| self.by_id.get(base?))?;
+        let index = self.by_id.get(id).or_else(|| self.by_id.get(base?))?;
         self.models.get(*index)
     }
 }

@@ -175,9 +175,7 @@ pub(super) fn whole(value: f64) -> Option<i64> {
         clippy::cast_possible_truncation,
         reason = "the range is checked and the value rounded"
     )]
-    (0.0..=MOST)
-        .contains(&value)
-        .then(|| value.round() as i64)
+    (0.0..=MOST).contains(&value).then(|| value.round() as i64)
 }
 
 /// What a provider says went wrong: its code only.

@@ -273,7 +273,10 @@ mod tests {
 
     #[test]
     fn an_unknown_prompt_becomes_the_heading() {
-        let answer = to(Kind::Kiln, &request(&[], "ships with \"sails\" \\ and\nwind"));
+        let answer = to(
+            Kind::Kiln,
+            &request(&[], "ships with \"sails\" \\ and\nwind"),
+        );
         assert!(
             written(&answer, APP_PATH)
                 .contains("const TITLE = \"Ships with \\\"sails\\\" \\\\ and wind\";\n"),
@@ -297,11 +300,22 @@ mod tests {
             for (prompt, expected) in follow_ups {
                 let request = request(&[("src/main.tsx", "x\n"), (APP_PATH, &source)], prompt);
                 let answer = to(Kind::Kiln, &request);
-                assert_eq!(answer.matches("<kiln-edit ").count(), 1, "{first}: {prompt}");
-                assert_eq!(answer.matches("<kiln-write ").count(), 0, "{first}: {prompt}");
+                assert_eq!(
+                    answer.matches("<kiln-edit ").count(),
+                    1,
+                    "{first}: {prompt}"
+                );
+                assert_eq!(
+                    answer.matches("<kiln-write ").count(),
+                    0,
+                    "{first}: {prompt}"
+                );
                 let edited = apply(&source, &answer);
                 assert_ne!(edited, source, "{first}: {prompt}");
-                assert!(edited.lines().any(|line| line == expected), "{first}: {prompt}");
+                assert!(
+                    edited.lines().any(|line| line == expected),
+                    "{first}: {prompt}"
+                );
                 source = edited;
             }
         }
@@ -310,7 +324,10 @@ mod tests {
     #[test]
     fn a_source_without_the_known_lines_is_rewritten() {
         let edited_by_hand = "const ACCENT = \"red\";\nconst ACCENT = \"red\";\n";
-        let answer = to(Kind::Kiln, &request(&[(APP_PATH, edited_by_hand)], "make it blue"));
+        let answer = to(
+            Kind::Kiln,
+            &request(&[(APP_PATH, edited_by_hand)], "make it blue"),
+        );
         assert!(answer.contains("<kiln-write path=\"src/App.tsx\">"));
     }
 
@@ -318,7 +335,10 @@ mod tests {
     fn starting_over_writes_another_app() {
         let answer = to(Kind::Kiln, &request(&[], "todo"));
         let source = written(&answer, APP_PATH);
-        let again = to(Kind::Kiln, &request(&[(APP_PATH, source)], "start over with a timer"));
+        let again = to(
+            Kind::Kiln,
+            &request(&[(APP_PATH, source)], "start over with a timer"),
+        );
         assert!(again.contains("Stopwatch.tsx"));
     }
 
@@ -327,7 +347,10 @@ mod tests {
         let answer = to(Kind::Repair, &request(&[], "anything"));
         let broken = written(&answer, APP_PATH);
         assert!(broken.contains("./components/Rings"));
-        let mended = apply(broken, &to(Kind::Repair, &request(&[(APP_PATH, broken)], "errors: …")));
+        let mended = apply(
+            broken,
+            &to(Kind::Repair, &request(&[(APP_PATH, broken)], "errors: …")),
+        );
         assert!(mended.contains("from \"./components/Ring\";"));
     }
 

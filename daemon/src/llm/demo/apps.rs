@@ -24,7 +24,15 @@ macro_rules! files {
 static APPS: &[App] = &[
     App {
         label: "a todo list",
-        words: &["todo", "todos", "task", "tasks", "checklist", "shopping", "chores"],
+        words: &[
+            "todo",
+            "todos",
+            "task",
+            "tasks",
+            "checklist",
+            "shopping",
+            "chores",
+        ],
         takes_title: false,
         files: files!("todo": "useStored.ts", "components/TaskForm.tsx", "components/TaskItem.tsx", "App.tsx"),
     },
@@ -36,19 +44,37 @@ static APPS: &[App] = &[
     },
     App {
         label: "a focus timer with a stopwatch",
-        words: &["timer", "stopwatch", "pomodoro", "countdown", "clock", "focus"],
+        words: &[
+            "timer",
+            "stopwatch",
+            "pomodoro",
+            "countdown",
+            "clock",
+            "focus",
+        ],
         takes_title: false,
         files: files!("timer": "clock.ts", "useElapsed.ts", "components/Focus.tsx", "components/Stopwatch.tsx", "App.tsx"),
     },
     App {
         label: "a notebook",
-        words: &["note", "notes", "notebook", "notepad", "journal", "diary", "memo", "memos"],
+        words: &[
+            "note", "notes", "notebook", "notepad", "journal", "diary", "memo", "memos",
+        ],
         takes_title: false,
         files: files!("notes": "note.ts", "components/NoteList.tsx", "components/Editor.tsx", "App.tsx"),
     },
     App {
         label: "a landing page",
-        words: &["landing", "portfolio", "homepage", "website", "marketing", "startup", "shop", "pricing"],
+        words: &[
+            "landing",
+            "portfolio",
+            "homepage",
+            "website",
+            "marketing",
+            "startup",
+            "shop",
+            "pricing",
+        ],
         takes_title: false,
         files: files!("landing": "components/Features.tsx", "components/Pricing.tsx", "components/Faq.tsx", "components/SignUp.tsx", "App.tsx"),
     },
@@ -114,7 +140,11 @@ mod tests {
         for app in APPS.iter().chain([&BOARD]) {
             let (path, source) = app.files[app.files.len() - 1];
             assert_eq!(path, "src/App.tsx", "{}", app.label);
-            for start in ["const TITLE = \"", "const TAGLINE = \"", "const ACCENT = \"#"] {
+            for start in [
+                "const TITLE = \"",
+                "const TAGLINE = \"",
+                "const ACCENT = \"#",
+            ] {
                 let lines = source.lines().filter(|line| line.starts_with(start));
                 assert_eq!(lines.count(), 1, "{}: {start}", app.label);
             }

@@ -88,8 +88,14 @@ mod tests {
     fn the_newest_content_of_a_file_counts() {
         let request = request(&[
             ("system", "<file path=\"a\">\nno\n</file>"),
-            ("user", "files:\n<file path=\"a\">\nold\n</file>\n<file path=\"b\">\nother\n</file>"),
-            ("user", "<file path=\"a\">\nnew\n  two\n</file>\nmake it blue"),
+            (
+                "user",
+                "files:\n<file path=\"a\">\nold\n</file>\n<file path=\"b\">\nother\n</file>",
+            ),
+            (
+                "user",
+                "<file path=\"a\">\nnew\n  two\n</file>\nmake it blue",
+            ),
         ]);
         assert_eq!(request.file("a").as_deref(), Some("new\n  two\n"));
         assert_eq!(request.file("b").as_deref(), Some("other\n"));

@@ -177,7 +177,11 @@ fn completion(kind: Kind, request: &Request, speed: u32) -> Response<Body> {
         move |texts| {
             let events = texts.iter().map(|text| {
                 let delta = json!({ "content": text });
-                event(kind, &json!([{ "index": 0, "delta": delta, "finish_reason": null }]), None)
+                event(
+                    kind,
+                    &json!([{ "index": 0, "delta": delta, "finish_reason": null }]),
+                    None,
+                )
             });
             events.collect::<String>()
         }
