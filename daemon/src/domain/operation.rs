@@ -4,16 +4,18 @@
 
 mod dependency;
 mod edit;
+mod problem;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::OperationKind;
-use super::path::{PathProblem, SafePath};
+use super::path::SafePath;
 use super::text::without_nul;
 use super::tree::{FileContent, Tree, TreeProblem};
 
 pub use dependency::DependencyProblem;
 pub use edit::EditProblem;
+pub use problem::{OperationProblem, Problem};
 
 /// Most operations of one answer, each hunk counted as one.
 pub const OPERATIONS_MAX: usize = 4_096;
@@ -102,57 +104,6 @@ impl Operation {
             Self::AddDependency { .. } => dependency::MANIFEST,
         }
     }
-}
-
-/// Why an operation cannot be applied. The text is for people and for the
-/// model that wrote the operation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}: {problem}")]
-pub struct OperationProblem {
-    /// Place of the operation in the answer, from 0.
-    pub operation: usize,
-    /// The path that it concerns, as the model gave it.
-    pub path: String,
-    /// What is wrong.
-    pub problem: Problem,
-}
-
-/// What can be wrong with an operation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Problem {
-    /// The path is not one.
-    #[error("{0}")]
-    Path(#[from] PathProblem),
-    /// The file cannot be in the tree.
-    #[error("{0}")]
-    Tree(#[from] TreeProblem),
-    /// There is no such file.
-    #[error("there is no such file{}", hint(.resembling.as_ref()))]
-    NoFile {
-        /// A path that differs only in case.
-        resembling: Option<String>,
-    },
-    /// A rename would overwrite a file.
-    #[error("there is a file at {to} already; delete it first")]
-    TargetExists {
-        /// The new path.
-        to: String,
-    },
-    /// An edit does not fit.
-    #[error("{0}")]
-    Edit(#[from] EditProblem),
-    /// A package cannot be added.
-    #[error("{0}")]
-    Dependency(#[from] DependencyProblem),
-    /// The answer has too many operations.
-    #[error("an answer has at most {OPERATIONS_MAX} operations and hunks")]
-    TooMany,
-}
-
-fn hint(resembling: Option<&String>) -> String {
-    resembling.map_or_else(String::new, |path| {
-        format!("; {path} differs from it only in case")
-    })
 }
 
 /// The tree after all operations, in their order.
@@ -253,7 +204,7 @@ impl Applying {
             Err(problem) => return vec![problem.into()],
         };
         let Some(file) = self.tree.get(&path) else {
-            return self.no_file(path);
+            return self.no_file(&path);
         };
         let edited = match file.text() {
             Some(text) => edit::apply(text, hunks),
@@ -285,7 +236,7 @@ impl Applying {
             Ok(false) => {
                 // What it should have become is not there either.
                 self.failed.insert(to);
-                self.no_file(from).pop().map_or(Ok(()), Err)
+                self.no_file(&from).pop().map_or(Ok(()), Err)
             }
             Err(problem) => {
                 self.failed.insert(to);
@@ -312,7 +263,7 @@ impl Applying {
     fn add_dependencies(&mut self, packages: &[String]) -> Vec<Problem> {
         let path = SafePath::parse(dependency::MANIFEST).expect("a plain name is a path");
         let Some(file) = self.tree.get(&path) else {
-            return self.no_file(path);
+            return self.no_file(&path);
         };
         match dependency::add(&file.bytes, packages) {
             Ok(text) => {
@@ -330,11 +281,11 @@ impl Applying {
         })
     }
 
-    fn no_file(&self, path: SafePath) -> Vec<Problem> {
-        if self.failed.contains(&path) {
+    fn no_file(&self, path: &SafePath) -> Vec<Problem> {
+        if self.failed.contains(path) {
             return Vec::new();
         }
-        let resembling = self.tree.resembling(&path).map(ToString::to_string);
+        let resembling = self.tree.resembling(path).map(ToString::to_string);
         vec![Problem::NoFile { resembling }]
     }
 }

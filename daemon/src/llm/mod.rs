@@ -1,1 +1,3 @@
 //! The model edge: bytes to typed chunks to operations.
+
+pub mod parser;
