@@ -6,6 +6,7 @@
 //! - [`endpoint`]: one API, its client and its key.
 //! - [`client`]: a chat request to a stream of [`Chunk`]s, [`answer`] its state
 //!   machine, [`failure`] what can go wrong and what is tried again.
+//! - [`parser`]: the text of an answer to operations.
 //! - [`catalogue`]: which models there are and what they cost.
 //! - [`demo`]: canned answers over the same wire format, on loopback.
 //!
@@ -20,6 +21,7 @@ pub mod demo;
 pub mod endpoint;
 pub mod failure;
 pub mod normalise;
+pub mod parser;
 #[cfg(test)]
 mod tests;
 
