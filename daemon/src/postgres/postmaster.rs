@@ -198,7 +198,9 @@ impl Postmaster {
             Some(child) => !matches!(child.try_wait(), Ok(None)),
             None => match process::identify(self.pid, &layout.cluster(), account.uid) {
                 Identity::Postmaster => false,
-                Identity::Gone | Identity::Stranger | Identity::Unclear => true,
+                Identity::Nothing | Identity::Zombie | Identity::Stranger | Identity::Unclear => {
+                    true
+                }
             },
         }
     }
@@ -227,7 +229,7 @@ pub(super) async fn look(layout: &Layout, account: &Account) -> Found {
     let path = layout.pid_file();
     let cluster = layout.cluster();
     let Some(file) = PidFile::read(&path) else {
-        if path.exists() && process::working_in(&cluster).is_empty() {
+        if path.exists() && process::working_in(&cluster, account.uid) == Some(vec![]) {
             remove_stale(&path, "it is not whole");
         }
         return Found::Nothing;
@@ -240,15 +242,14 @@ pub(super) async fn look(layout: &Layout, account: &Account) -> Found {
         },
         // Postgres sees for itself that the pid is free, and looks at the shared
         // memory named in the file for survivors: that needs the file.
-        Identity::Gone => {
-            end_orphans(&cluster).await;
+        Identity::Nothing => {
+            end_orphans(&cluster, account.uid).await;
             Found::Nothing
         }
-        // The pid was given to another program, where Postgres would see a server.
-        Identity::Stranger => {
-            end_orphans(&cluster).await;
-            if process::working_in(&cluster).is_empty() {
-                remove_stale(&path, "its pid belongs to another program");
+        // Postgres would take either for a server, and refuse to start.
+        Identity::Zombie | Identity::Stranger => {
+            if end_orphans(&cluster, account.uid).await {
+                remove_stale(&path, "its pid stands for no server");
             }
             Found::Nothing
         }
@@ -258,18 +259,20 @@ pub(super) async fn look(layout: &Layout, account: &Account) -> Found {
 }
 
 /// The children of a server that was killed end by themselves; one that is busy
-/// may need telling.
-async fn end_orphans(cluster: &Path) {
+/// may need telling. Says whether it is certain that none is left.
+async fn end_orphans(cluster: &Path, uid: u32) -> bool {
     let started = Instant::now();
     loop {
-        let orphans = process::working_in(cluster);
+        let Some(orphans) = process::working_in(cluster, uid) else {
+            return false;
+        };
         if orphans.is_empty() {
-            return;
+            return true;
         }
         let waited = started.elapsed();
         if waited > ORPHANS * 4 {
             tracing::warn!(?orphans, "processes of an earlier Postgres stay");
-            return;
+            return false;
         }
         if waited > ORPHANS {
             let signal = if waited > ORPHANS * 2 {

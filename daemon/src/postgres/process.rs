@@ -12,8 +12,10 @@ use nix::unistd::Pid;
 pub(super) enum Identity {
     /// The server of the cluster.
     Postmaster,
-    /// Nothing; a process that died and was not yet collected counts as nothing.
-    Gone,
+    /// Nothing.
+    Nothing,
+    /// A process that died and was not collected. Postgres takes it for alive.
+    Zombie,
     /// Some other program, certainly.
     Stranger,
     /// Something that could not be looked at closely enough.
@@ -26,35 +28,32 @@ pub(super) fn identify(pid: i32, cluster: &Path, uid: u32) -> Identity {
     use std::os::unix::fs::MetadataExt;
 
     let proc = Path::new("/proc").join(pid.to_string());
-    let Ok(metadata) = std::fs::metadata(&proc) else {
-        return Identity::Gone;
+    let (Ok(metadata), Ok(stat)) = (
+        std::fs::metadata(&proc),
+        std::fs::read_to_string(proc.join("stat")),
+    ) else {
+        return Identity::Nothing;
     };
-    let stat = std::fs::read_to_string(proc.join("stat")).unwrap_or_default();
-    let state = stat
-        .rsplit(')')
-        .next()
-        .and_then(|rest| rest.trim().chars().next());
-    if matches!(state, None | Some('Z' | 'X')) {
-        return Identity::Gone;
-    }
-    // Empty for a thread of the kernel, and for a moment while a program is loaded.
-    let command_line = std::fs::read(proc.join("cmdline")).unwrap_or_default();
-    if command_line.is_empty() {
-        return Identity::Unclear;
+    let state = stat.rsplit(')').next().unwrap_or_default().trim_start();
+    if state.starts_with(['Z', 'X']) {
+        return Identity::Zombie;
     }
     // The children of the server call themselves `postgres: something`.
-    let mut arguments = command_line.split(|byte| *byte == 0);
-    let program = arguments.next().unwrap_or_default();
-    let is_server = program.rsplit(|byte| *byte == b'/').next() == Some(b"postgres");
-    if !is_server || metadata.uid() != uid {
-        return Identity::Stranger;
+    match program(&proc).as_slice() {
+        // A thread of the kernel, or for a moment a program that is being loaded.
+        b"" => return Identity::Unclear,
+        b"postgres" if metadata.uid() == uid => {}
+        _ => return Identity::Stranger,
     }
     match std::fs::read_link(proc.join("cwd")) {
         Ok(dir) if dir == cluster => Identity::Postmaster,
         Ok(_) => Identity::Stranger,
         // Root in a container may not look into the processes of others.
         Err(_) => {
-            let named = arguments.skip_while(|argument| *argument != b"-D").nth(1);
+            let command_line = std::fs::read(proc.join("cmdline")).unwrap_or_default();
+            let mut arguments = command_line.split(|byte| *byte == 0);
+            let named = arguments.by_ref().find(|argument| *argument == b"-D");
+            let named = named.and_then(|_| arguments.next());
             let cluster = cluster.as_os_str().as_encoded_bytes();
             if named == Some(cluster) {
                 Identity::Postmaster
@@ -72,27 +71,52 @@ pub(super) fn identify(pid: i32, _cluster: &Path, _uid: u32) -> Identity {
     match kill(Pid::from_raw(pid), None) {
         Ok(()) => Identity::Postmaster,
         Err(Errno::EPERM) => Identity::Stranger,
-        Err(_) => Identity::Gone,
+        Err(_) => Identity::Nothing,
     }
 }
 
-/// The processes that work in `cluster`: a server and its children. Empty where
-/// the system does not tell.
-pub(super) fn working_in(cluster: &Path) -> Vec<i32> {
+/// The processes of `uid` that work in `cluster`: a server and its children.
+/// `None` where that cannot be told.
+pub(super) fn working_in(cluster: &Path, uid: u32) -> Option<Vec<i32>> {
+    use std::os::unix::fs::MetadataExt;
+
     let mut pids = Vec::new();
-    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse().ok())
-        else {
+    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
             continue;
         };
-        if std::fs::read_link(entry.path().join("cwd")).is_ok_and(|dir| dir == cluster) {
-            pids.push(pid);
+        if !entry.metadata().is_ok_and(|metadata| metadata.uid() == uid) {
+            continue;
+        }
+        match std::fs::read_link(entry.path().join("cwd")) {
+            Ok(dir) if dir == cluster => pids.push(pid),
+            Ok(_) => {}
+            // It may not be looked at; what is not called Postgres is not meant.
+            Err(error)
+                if error.kind() == std::io::ErrorKind::PermissionDenied
+                    && program(&entry.path()).starts_with(b"postgres") =>
+            {
+                return None;
+            }
+            Err(_) => {}
         }
     }
-    pids
+    Some(pids)
+}
+
+/// What a process calls itself, without directories; empty if it does not say.
+fn program(proc: &Path) -> Vec<u8> {
+    let command_line = std::fs::read(proc.join("cmdline")).unwrap_or_default();
+    let first = command_line
+        .split(|byte| *byte == 0)
+        .next()
+        .unwrap_or_default();
+    first
+        .rsplit(|byte| *byte == b'/')
+        .next()
+        .unwrap_or_default()
+        .to_vec()
 }
 
 /// Sends a signal; a process that is gone already needs none.
@@ -103,7 +127,8 @@ pub(super) fn send(pid: i32, signal: Signal) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::process::Command;
 
@@ -126,20 +151,23 @@ mod tests {
             .current_dir(&cluster)
             .spawn()
             .unwrap();
-        let found = (identify(pid(&child), &cluster, uid()), working_in(&cluster));
+        let found = (
+            identify(pid(&child), &cluster, uid()),
+            working_in(&cluster, uid()),
+        );
         child.kill().unwrap();
         child.wait().unwrap();
-        assert_eq!(found, (Identity::Stranger, vec![pid(&child)]));
+        assert_eq!(found, (Identity::Stranger, Some(vec![pid(&child)])));
     }
 
     #[test]
-    fn a_dead_process_is_gone_even_before_it_was_collected() {
+    fn a_dead_process_is_told_from_none() {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = pid(&child);
-        while identify(pid, Path::new("/"), uid()) != Identity::Gone {
+        while identify(pid, Path::new("/"), uid()) != Identity::Zombie {
             std::thread::yield_now();
         }
         child.wait().unwrap();
-        assert_eq!(identify(pid, Path::new("/"), uid()), Identity::Gone);
+        assert_eq!(identify(pid, Path::new("/"), uid()), Identity::Nothing);
     }
 }
