@@ -96,6 +96,8 @@ create table generations (
     cost_micro_usd bigint,
     usage_estimated boolean not null default false,
     context_omitted text[] not null default '{}',
+    -- Left by a daemon that does not run it, for the one that does.
+    cancel_requested boolean not null default false,
     first_sequence bigint not null,
     created_at timestamptz not null default now(),
     finished_at timestamptz,

@@ -19,12 +19,15 @@ pub(crate) async fn project(
     id: ProjectId,
     needed: TeamRole,
 ) -> Result<Project> {
-    let mut connection = pool.acquire().await.map_err(crate::store::StoreError::from)?;
-    let (project, role) = projects::get(&mut connection, caller.user_id, id)
+    let project = projects::get(pool, caller.user_id, id)
         .await?
         .ok_or(Error::NotFound)?;
-    if role < needed {
-        return Err(Error::RoleRequired);
+    // Every member may look; only what needs more is asked for.
+    if needed > TeamRole::Viewer {
+        let role = projects::role(pool, caller.user_id, id).await?;
+        if role.is_none_or(|role| role < needed) {
+            return Err(Error::RoleRequired);
+        }
     }
     Ok(project)
 }

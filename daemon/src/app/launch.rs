@@ -2,8 +2,10 @@
 //! through the gate again, and the preview shows it.
 
 use std::collections::HashSet;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures::{Stream, StreamExt};
 use sqlx::PgPool;
 
 use super::access;
@@ -18,13 +20,17 @@ use crate::domain::generation::GenerationState;
 use crate::domain::id::ProjectId;
 use crate::domain::project::Project;
 use crate::domain::revision::Revision;
-use crate::domain::sandbox::Sandbox;
+use crate::domain::sandbox::{Sandbox, SandboxState};
 use crate::domain::{Error, Result};
 use crate::journal::Journal;
+use crate::sandbox::LogBatch;
 use crate::shutdown::Shutdown;
 use crate::store::change::RowChange;
 use crate::store::{generations, revisions, sandboxes as rows};
 use crate::template::Templates;
+
+/// What dev servers write, in batches.
+pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogBatch>> + Send>>;
 
 /// What starting needs.
 pub(crate) struct Parts {
@@ -105,6 +111,20 @@ impl Launcher {
     pub async fn get(&self, caller: &Caller, id: ProjectId) -> Result<(Project, Option<Sandbox>)> {
         let project = access::project(&self.parts.pool, caller, id, TeamRole::Viewer).await?;
         Ok((project, rows::of_project(&self.parts.pool, id).await?))
+    }
+
+    /// What the dev servers of a running sandbox write.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::SandboxState`] if it does not run.
+    pub async fn logs(&self, caller: &Caller, id: ProjectId, tail: u32, follow: bool) -> Result<LogStream> {
+        access::project(&self.parts.pool, caller, id, TeamRole::Viewer).await?;
+        let Some(held) = self.parts.sandboxes.held(id) else {
+            let row = rows::of_project(&self.parts.pool, id).await?;
+            return Err(Error::SandboxState(row.map_or(SandboxState::Stopped, |row| row.state)));
+        };
+        let logs = held.supervisor().logs(tail, follow).await?;
+        Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
     }
 
     fn spawn(&self, project: Project, revision: Revision) {

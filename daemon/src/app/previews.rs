@@ -77,7 +77,7 @@ fn page(snapshot: &Snapshot) -> WaitingPage {
                 duration: step.end.map(|(_, duration)| duration),
             })
             .collect(),
-        count: usize::try_from(snapshot.count).unwrap_or(0),
         error,
+        log: vec![],
     }
 }

@@ -25,7 +25,7 @@ use crate::preview::Gateway;
 use crate::store::change::RowChange;
 use crate::store::page::PageRequest;
 use crate::store::projects::{self as rows, NewProject, ProjectUpdate};
-use crate::store::teams;
+use crate::store::{StoreError, teams};
 use crate::template::Templates;
 
 /// Characters of a name at most.
@@ -41,7 +41,7 @@ pub(crate) struct Parts {
     pub(crate) templates: Arc<Templates>,
     pub(crate) generations: Generations,
     pub(crate) sandboxes: Sandboxes,
-    pub(crate) gateway: Gateway<Previews>,
+    pub(crate) gateway: Arc<Gateway<Previews>>,
     pub(crate) progress: Arc<Progress>,
     pub(crate) ports: RangeInclusive<u16>,
 }
@@ -120,7 +120,9 @@ impl Projects {
         }
         let team = match request.team {
             Some(team) => team,
-            None => teams::personal(pool, caller.user_id).await?.ok_or(Error::NotFound)?,
+            None => teams::personal_team(pool, caller.user_id)
+                .await
+                .map_err(StoreError::from)?,
         };
         match rows::team_role(pool, caller.user_id, team).await? {
             None => return Err(Error::NotFound),
@@ -233,7 +235,7 @@ impl Projects {
         if !rows::delete(&self.parts.pool, id).await? {
             return Err(Error::NotFound);
         }
-        self.parts.journal.forget(id).await;
+        self.parts.journal.forget(id);
         Ok(())
     }
 

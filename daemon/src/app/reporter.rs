@@ -63,7 +63,7 @@ impl Reporter {
     /// Hands over an event without waiting for its commit; waits only while too
     /// much is unwritten. Later events come after it.
     pub(crate) async fn pass(&self, event: Event) -> Result<()> {
-        self.journal.enqueue(self.entry(vec![event], vec![])).await?;
+        self.journal.send(self.entry(vec![event], vec![])).await?;
         Ok(())
     }
 

@@ -103,6 +103,9 @@ impl AppendError {
 
 impl From<AppendError> for domain::Error {
     fn from(error: AppendError) -> Self {
+        if let Some(resource) = error.repeated() {
+            return Self::Repeated(resource);
+        }
         match error {
             AppendError::Fenced => Self::Conflict,
             AppendError::ProjectGone => Self::NotFound,

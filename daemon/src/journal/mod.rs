@@ -38,6 +38,7 @@ use crate::store::{StoreError, daemons, heads};
 
 pub use append::{Append, AppendError, Committed, Fence, Receipt};
 pub use lease::{ClaimError, Lease};
+pub use presence::HEARTBEAT;
 pub use watch::{Batch, Watch, WatchError};
 
 use log::Logs;

@@ -24,7 +24,7 @@ use super::log::Logs;
 use super::{Identity, Journal};
 
 /// How often this daemon says that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT: Duration = Duration::from_secs(5);
 /// How often it looks for dead ones.
 const LOOK: Duration = Duration::from_secs(2);
 /// It judges others only after it reached the database itself for this long:

@@ -12,7 +12,6 @@ use crate::domain::error::Error;
 use crate::domain::id::ProjectId;
 use crate::domain::project::Project;
 use crate::domain::sandbox::{Sandbox, SandboxState};
-use crate::sandbox::Follow;
 
 /// Lines sent first where none are asked for, and at most.
 const TAIL: (u32, u32) = (200, 10_000);
@@ -112,10 +111,9 @@ impl sandbox_service_server::SandboxService for SandboxService {
         let (Some(id), true) = (id, fields.is_clean()) else {
             return Err(fields.into_error().into());
         };
-        let follow = if message.follow { Follow::Yes } else { Follow::No };
         let logs = self
             .launcher
-            .logs(&caller, id, tail.min(TAIL.1), follow)
+            .logs(&caller, id, tail.min(TAIL.1), message.follow)
             .await?;
         Ok(Response::new(self.streams.logs(caller, logs, since)?))
     }

@@ -45,8 +45,8 @@ impl server_service_server::ServerService for ServerService {
                 default_model: facts.provider.default_model,
             }),
             firewall: match facts.firewall {
-                FirewallState::Filtered => v1::FirewallState::Filtered,
                 FirewallState::Unfiltered => v1::FirewallState::Unfiltered,
+                FirewallState::NoNetwork => v1::FirewallState::NoNetwork,
             }
             .into(),
             limits: Some(v1::ServerLimits {

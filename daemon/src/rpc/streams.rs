@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use kiln_proto::v1;
+use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
@@ -23,7 +24,8 @@ use crate::domain::generation::{Generation, GenerationState};
 use crate::domain::id::{GenerationId, ProjectId, TeamId, UserId};
 use crate::domain::project::Project;
 use crate::journal::{Batch, Journal, Watch};
-use crate::sandbox::{LogStream, OutputStream};
+use crate::app::launch::LogStream;
+use crate::sandbox::OutputStream;
 use crate::shutdown::Shutdown;
 use crate::store::page::{Cursor, PageRequest};
 
@@ -54,6 +56,7 @@ pub struct Streams {
 struct Inner {
     accounts: Accounts,
     journal: Journal,
+    pool: PgPool,
     shutdown: Shutdown,
     per_user: u32,
     held: Mutex<HashMap<UserId, u32>>,
@@ -62,11 +65,12 @@ struct Inner {
 impl Streams {
     /// No streams yet; each user may hold `per_user`.
     #[must_use]
-    pub fn new(accounts: Accounts, journal: Journal, shutdown: Shutdown, per_user: u32) -> Self {
+    pub fn new(accounts: Accounts, journal: Journal, pool: PgPool, shutdown: Shutdown, per_user: u32) -> Self {
         Self {
             inner: Arc::new(Inner {
                 accounts,
                 journal,
+                pool,
                 shutdown,
                 per_user,
                 held: Mutex::new(HashMap::new()),
@@ -193,11 +197,12 @@ impl Streams {
     pub(super) fn logs(
         &self,
         caller: Caller,
-        mut logs: LogStream,
+        logs: LogStream,
         since: Option<OffsetDateTime>,
     ) -> Result<WatchStream<v1::StreamLogsResponse>> {
         let seat = self.seat(caller.user_id)?;
         Ok(self.open(caller, seat, async move |sink| {
+            let mut logs = logs;
             while let Some(batch) = logs.next().await {
                 let batch = batch?;
                 let lines: Vec<v1::LogLine> = batch
@@ -205,12 +210,12 @@ impl Streams {
                     .into_iter()
                     .filter(|line| since.is_none_or(|since| line.time > since))
                     .map(|line| v1::LogLine {
-                        number: line.number,
+                        number: i64::try_from(line.number).unwrap_or(i64::MAX),
                         time: Some(convert::timestamp(line.time)),
                         stream: match line.stream {
                             OutputStream::Stdout => v1::LogStream::Stdout,
                             OutputStream::Stderr => v1::LogStream::Stderr,
-                            OutputStream::System => v1::LogStream::System,
+                            OutputStream::Supervisor => v1::LogStream::System,
                         }
                         .into(),
                         text: line.text,
@@ -298,7 +303,7 @@ impl Streams {
     /// Where a stream that ends with a generation ends. One that is over ends
     /// it at the head at the latest, if its last event lies before the cursor.
     async fn finish_line(&self, id: GenerationId, head: i64) -> Result<FinishLine> {
-        let over = crate::store::generations::get_unscoped(self.inner.journal.pool(), id)
+        let over = crate::store::generations::get_unscoped(&self.inner.pool, id)
             .await?
             .is_none_or(|generation| generation.state == GenerationState::Finished);
         Ok(FinishLine {

@@ -199,10 +199,11 @@ impl Supervisor {
     pub async fn apply(
         &self,
         slot: Slot,
+        before: Before,
         deletes: &[String],
         files: impl IntoIterator<Item = (String, Bytes)>,
     ) -> Result<Applied, SandboxError> {
-        let (messages, bytes) = upload::messages(slot, deletes, files)?;
+        let (messages, bytes) = upload::messages(slot, before, deletes, files)?;
         let limit = UPLOAD + Duration::from_secs((bytes / SLOW_LINE) as u64);
         let mut client = self.client.clone();
         let upload = client.apply_files(futures::stream::iter(messages));

@@ -13,7 +13,7 @@ use super::error::Result;
 use super::generations::{self, NewGeneration};
 use super::projects::{self, NewProject, ProjectUpdate};
 use super::request_ids::{self, RequestRecord};
-use super::revisions::{self, NewRevision};
+use super::revisions::{self, FileEntry, NewRevision};
 use super::sandboxes::{self, SandboxTransition};
 
 /// A change of rows, in the project of the append that it is part of.
@@ -63,6 +63,16 @@ pub enum RowChange {
     FinishAttempt(AttemptEnd),
     /// Makes a revision. Put its blobs before.
     InsertRevision(NewRevision),
+    /// Puts a file into a revision that has not been through the gate: what its
+    /// own install wrote. Nothing else ever changes one.
+    AmendRevision {
+        /// The revision.
+        revision_id: RevisionId,
+        /// The file.
+        file: FileEntry,
+        /// What is in it.
+        content: bytes::Bytes,
+    },
     /// Records whether a revision passed the gate.
     SetRevisionHealth {
         /// The revision.
@@ -133,6 +143,11 @@ pub(crate) async fn apply(db: &mut PgConnection, scope: Scope, change: &RowChang
         } => attempts::insert(db, project, *generation_id, *attempt, *kind, model).await,
         RowChange::FinishAttempt(end) => attempts::finish(db, project, end).await,
         RowChange::InsertRevision(new) => revisions::insert(db, project, new).await,
+        RowChange::AmendRevision {
+            revision_id,
+            file,
+            content,
+        } => revisions::amend(db, project, *revision_id, file, content).await,
         RowChange::SetRevisionHealth {
             revision_id,
             health,

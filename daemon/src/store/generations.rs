@@ -267,6 +267,34 @@ pub async fn live_of_user(db: impl PgExecutor<'_>, user: UserId) -> Result<i64> 
     .await?)
 }
 
+/// Leaves a mark for the daemon that runs a generation: it is to be cancelled.
+///
+/// # Errors
+/// The database.
+pub async fn request_cancel(db: impl PgExecutor<'_>, generation: GenerationId) -> Result<()> {
+    sqlx::query!(
+        "update generations set cancel_requested = true where id = $1 and state <> 'finished'",
+        generation.uuid()
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Whether somebody left that mark.
+///
+/// # Errors
+/// The database.
+pub async fn cancel_requested(db: impl PgExecutor<'_>, generation: GenerationId) -> Result<bool> {
+    let found = sqlx::query_scalar!(
+        "select cancel_requested from generations where id = $1",
+        generation.uuid()
+    )
+    .fetch_optional(db)
+    .await?;
+    Ok(found.unwrap_or(false))
+}
+
 /// Whose generations to look for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrphansOf {

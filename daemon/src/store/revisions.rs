@@ -374,6 +374,47 @@ pub(crate) async fn set_health(
     Ok(())
 }
 
+/// Puts a file into a revision that is not known to be healthy or not, in place
+/// of one of the same path.
+///
+/// # Errors
+/// [`StoreError::Conflict`] if it has been through the gate, or is gone.
+pub(crate) async fn amend(
+    db: &mut PgConnection,
+    project: ProjectId,
+    revision: RevisionId,
+    file: &FileEntry,
+    content: &[u8],
+) -> Result<()> {
+    put_blobs(&mut *db, &[(file.sha256, content)]).await?;
+    sqlx::query!(
+        "insert into revision_files (revision_id, path, sha256, size_bytes) values ($1, $2, $3, $4)
+         on conflict (revision_id, path) do update
+         set sha256 = excluded.sha256, size_bytes = excluded.size_bytes",
+        revision.uuid(),
+        file.path,
+        &file.sha256,
+        file.size_bytes
+    )
+    .execute(&mut *db)
+    .await?;
+    let done = sqlx::query!(
+        "update revisions r
+         set file_count = sums.files::integer, total_bytes = sums.bytes
+         from (select count(*) as files, coalesce(sum(size_bytes), 0)::bigint as bytes
+               from revision_files where revision_id = $1) sums
+         where r.id = $1 and r.project_id = $2 and r.health = 'unknown'",
+        revision.uuid(),
+        project.uuid()
+    )
+    .execute(&mut *db)
+    .await?;
+    if done.rows_affected() == 0 {
+        return Err(StoreError::Conflict);
+    }
+    Ok(())
+}
+
 fn sha256(bytes: &[u8]) -> Result<Sha256> {
     bytes.try_into().map_err(|_| StoreError::Unknown {
         column: "sha256",

@@ -18,10 +18,11 @@ use super::sandboxes::{Held, Sandboxes, SlotContents};
 use crate::domain::event::{Event, StepKind, StepOutcome};
 use crate::domain::generation::{FailureReason, GenerationState};
 use crate::domain::id::{ProjectId, RevisionId};
+use crate::domain::path::SafePath;
 use crate::domain::sandbox::Slot;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
-use crate::sandbox::{SandboxError, Supervisor, TcpTunnel};
+use crate::sandbox::{LogBatch, SandboxError, Supervisor, TcpTunnel};
 use crate::store::change::RowChange;
 use crate::template::Template;
 
@@ -212,10 +213,10 @@ impl Run<'_> {
         let before = held.contents(slot);
         // Half a sync is not what the slot was: unknown until it is done.
         held.set_contents(slot, SlotContents::Unknown);
-        let (clear, deletes, writes) = before.difference(self.candidate.tree);
+        let (first, deletes, writes) = before.difference(self.candidate.tree);
         let (written, deleted) = (writes.len(), deletes.len());
         held.supervisor()
-            .apply(slot, clear, &deletes, writes)
+            .apply(slot, first, &deletes, writes)
             .await
             .map_err(fault)?;
         held.set_contents(slot, SlotContents::of(self.candidate.tree));
@@ -236,7 +237,7 @@ impl Run<'_> {
         before: &SlotContents,
     ) -> Result<Done<Option<Bytes>>, Stopped> {
         let tree = self.candidate.tree;
-        if tree.get_text("package.json").is_none() {
+        if text(tree, "package.json").is_none() {
             return Ok(Done::skipped(None, "the project has no package.json"));
         }
         let wanted = manifest_of(tree);
@@ -265,7 +266,7 @@ impl Run<'_> {
             .read_file(slot, LOCKFILE, LOCKFILE_MAX)
             .await
             .map_err(fault)?
-            .filter(|bytes| tree.get_text(LOCKFILE).is_none_or(|old| old.as_bytes() != &bytes[..]));
+            .filter(|bytes| text(tree, LOCKFILE).is_none_or(|old| old.as_bytes() != &bytes[..]));
         if let Some(lockfile) = &lockfile {
             held.note_file(slot, LOCKFILE, lockfile);
         }
@@ -306,7 +307,7 @@ impl Run<'_> {
                 }
                 Err(Fault::NotYet(text)) => text,
             };
-            if let Some(ended) = held.supervisor().server_ended(slot).await.map_err(fault)? {
+            if let Some(ended) = ended(held.supervisor(), slot).await.map_err(fault)? {
                 let tail = held.log_tail(40).await;
                 return Err(Stopped::Fault(
                     FailureReason::StartFailed,
@@ -351,12 +352,12 @@ impl Run<'_> {
         limit: Duration,
         reason: FailureReason,
     ) -> Result<(), Stopped> {
-        let (sender, mut lines) = mpsc::channel(16);
+        let (sender, mut lines) = mpsc::channel::<LogBatch>(16);
         let reports = async {
             let mut tail = String::new();
             while let Some(batch) = lines.recv().await {
                 let mut text = String::new();
-                for line in batch {
+                for line in batch.lines {
                     text.push_str(&line.text);
                     text.push('\n');
                 }
@@ -366,10 +367,15 @@ impl Run<'_> {
             }
             Ok::<_, Error>(tail)
         };
-        let (exit, tail) = tokio::join!(supervisor.run_step(slot, argv, &[], limit, sender), reports);
+        let work = async {
+            // Moved in, so that the reports end with the work.
+            let sender = sender;
+            supervisor.run_step(slot, argv, &[], limit, &sender).await
+        };
+        let (exit, tail) = tokio::join!(work, reports);
         let tail = tail?;
         let exit = exit.map_err(fault)?;
-        if exit.code == 0 {
+        if exit.is_success() {
             return Ok(());
         }
         let command = argv.join(" ");
@@ -423,6 +429,17 @@ impl Dial for Tunnel<'_> {
     }
 }
 
+/// How the dev server of a slot ended, if it did.
+async fn ended(supervisor: &Supervisor, slot: Slot) -> Result<Option<String>, SandboxError> {
+    let status = supervisor.status().await?;
+    Ok(status
+        .servers
+        .into_iter()
+        .find(|server| server.slot == slot)
+        .and_then(|server| server.exit)
+        .map(|exit| format!("exit code {}", exit.code)))
+}
+
 /// What a sandbox's refusal means for the generation.
 fn fault(error: SandboxError) -> Stopped {
     match error {
@@ -443,7 +460,7 @@ fn manifest_with(tree: &Tree, lockfile: Option<&[u8]>) -> Vec<u8> {
     for name in MANIFEST_FILES {
         let content = match lockfile {
             Some(lockfile) if name == LOCKFILE => Some(lockfile),
-            _ => tree.get_text(name).map(str::as_bytes),
+            _ => text(tree, name).map(str::as_bytes),
         };
         if let Some(content) = content {
             manifest.extend_from_slice(name.as_bytes());
@@ -453,6 +470,11 @@ fn manifest_with(tree: &Tree, lockfile: Option<&[u8]>) -> Vec<u8> {
         }
     }
     manifest
+}
+
+fn text<'a>(tree: &'a Tree, name: &str) -> Option<&'a str> {
+    let path = SafePath::parse(name).ok()?;
+    tree.get(&path)?.text()
 }
 
 fn keep_tail(text: &mut String, bytes: usize) {

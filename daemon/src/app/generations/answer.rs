@@ -9,7 +9,7 @@ use crate::domain::Result;
 use crate::domain::event::{Event, OperationKind};
 use crate::domain::generation::{FinishReason, Usage};
 use crate::domain::operation::Operation;
-use crate::llm::parser::{Answer, OperationParser, ParserEvent};
+use crate::llm::parser::{Ending, OperationParser, ParserEvent};
 use crate::llm::{ChatRequest, Chunk, Edge, UpstreamError};
 
 /// How a model call ended.
@@ -17,7 +17,7 @@ pub(super) struct Call {
     /// The answer as it came.
     pub(super) text: String,
     /// What it asks for.
-    pub(super) answer: Answer,
+    pub(super) answer: Ending,
     /// What it used.
     pub(super) usage: Usage,
     /// The model that was billed.
@@ -47,7 +47,7 @@ pub(super) async fn ask(
     cancel: &CancellationToken,
 ) -> Result<Call> {
     let mut billed_model = request.model.clone();
-    let mut stream = std::pin::pin!(edge.stream(request));
+    let mut stream = edge.stream(request);
     let mut parser = OperationParser::new();
     let mut text = String::new();
     let mut events = Vec::new();

@@ -19,7 +19,7 @@ use crate::domain::project::Project;
 use crate::domain::revision::Health;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
-use crate::journal::Fence;
+use crate::journal::{Fence, Lease};
 use crate::llm::{ChatRequest, Message};
 use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
@@ -95,13 +95,13 @@ impl Generations {
     /// Carries a generation to its end and writes the terminal event. Whatever
     /// happens in between, exactly one is written, unless another daemon has
     /// taken the generation over.
-    pub(super) async fn carry(&self, generation: Generation, fence: Fence, cancel: CancellationToken) {
+    pub(super) async fn carry(&self, generation: Generation, lease: Lease, cancel: CancellationToken) {
         let parts = &self.inner.parts;
         let reporter = Reporter::of_generation(
             parts.journal.clone(),
             generation.project_id,
             generation.id,
-            fence,
+            lease.fence(),
             Arc::clone(&parts.progress),
         );
         parts.progress.begin(generation.project_id);
@@ -124,7 +124,7 @@ impl Generations {
         if let Err(error) = self.finish(&generation, &reporter, account, ending).await {
             tracing::error!(%error, "cannot write the end of a generation");
         }
-        parts.journal.release(generation.project_id, fence).await;
+        self.release(Some(lease)).await;
     }
 
     /// Ends a waiting generation that never ran.
@@ -183,7 +183,7 @@ impl Generations {
                         "the daemon was stopped while this ran; send the prompt again to go on",
                     );
                 }
-                () = tokio::time::sleep(crate::journal::LEASE_RENEWAL) => {}
+                () = tokio::time::sleep(crate::journal::HEARTBEAT) => {}
             }
             if !cancel.is_cancelled()
                 && matches!(rows::cancel_requested(&parts.pool, generation.id).await, Ok(true))
@@ -230,7 +230,7 @@ impl Life<'_> {
 
     async fn base(&self) -> Result<Base> {
         let parts = &self.generations.inner.parts;
-        let project = projects::get_unscoped(&parts.pool, self.generation.project_id)
+        let project = projects::get(&parts.pool, self.generation.user_id, self.generation.project_id)
             .await?
             .ok_or(Error::NotFound)?;
         let template = parts

@@ -27,7 +27,7 @@ use crate::domain::id::{GenerationId, ProjectId};
 use crate::domain::text::Prompt;
 use crate::domain::{Error, Result};
 use crate::fresh;
-use crate::journal::{ClaimError, Fence, Journal};
+use crate::journal::{ClaimError, Fence, Journal, Lease};
 use crate::llm::Edge;
 use crate::shutdown::Shutdown;
 use crate::store::change::RowChange;
@@ -138,9 +138,9 @@ impl Generations {
             (Some(running), IfRunning::Refuse) => return Err(Error::GenerationRunning(running.id)),
             (Some(_), IfRunning::Queue) => Start::Queued,
         };
-        let fence = match start {
-            Start::Now => self.claim(project.id).await?,
-            Start::Queued => Fence::None,
+        let lease = match start {
+            Start::Now => Some(self.claim(project.id).await?),
+            Start::Queued => None,
         };
         let started = Event::GenerationStarted {
             prompt: request.prompt.as_str().to_owned(),
@@ -161,23 +161,24 @@ impl Generations {
             parts.journal.clone(),
             project.id,
             id,
-            fence,
+            lease.map_or(Fence::None, Lease::fence),
             Arc::clone(&parts.progress),
         );
         match reporter.emit(vec![started], changes).await {
             Ok(_) => {}
-            Err(Error::Repeated(earlier)) => return self.get(caller, earlier.into()).await,
+            Err(Error::Repeated(earlier)) => {
+                self.release(lease).await;
+                return self.get(caller, earlier.into()).await;
+            }
             Err(error) => {
                 // Whoever won runs under an epoch of its own; leaving ours is safe.
-                if let Fence::Epoch(_) = fence {
-                    parts.journal.release(project.id, fence).await;
-                }
+                self.release(lease).await;
                 return Err(error);
             }
         }
         let generation = rows::get_unscoped(&parts.pool, id).await?.ok_or(Error::NotFound)?;
-        if start == Start::Now {
-            self.spawn(generation.clone(), fence);
+        if let Some(lease) = lease {
+            self.spawn(generation.clone(), lease);
         }
         Ok(generation)
     }
@@ -250,9 +251,17 @@ impl Generations {
         }
     }
 
-    async fn claim(&self, project: ProjectId) -> Result<Fence> {
+    async fn release(&self, lease: Option<Lease>) {
+        if let Some(lease) = lease
+            && let Err(error) = self.inner.parts.journal.release(lease).await
+        {
+            tracing::warn!(project = %lease.project, %error, "cannot give a project back; its lease will run out");
+        }
+    }
+
+    async fn claim(&self, project: ProjectId) -> Result<Lease> {
         match self.inner.parts.journal.claim(project).await {
-            Ok(lease) => Ok(lease.fence()),
+            Ok(lease) => Ok(lease),
             Err(ClaimError::Held) => {
                 let running = rows::running(&self.inner.parts.pool, project).await?;
                 Err(running.map_or(Error::Conflict, |running| Error::GenerationRunning(running.id)))
@@ -262,14 +271,14 @@ impl Generations {
     }
 
     /// Runs a generation in a task of its own, and the next one that waits after it.
-    fn spawn(&self, generation: Generation, fence: Fence) {
+    fn spawn(&self, generation: Generation, lease: Lease) {
         let this = self.clone();
         let cancel = CancellationToken::new();
         self.running().insert(generation.id, cancel.clone());
         let span = tracing::info_span!("generation", id = %generation.id, project = %generation.project_id);
         let task = async move {
             let (id, project) = (generation.id, generation.project_id);
-            this.carry(generation, fence, cancel).await;
+            this.carry(generation, lease, cancel).await;
             this.running().remove(&id);
             if let Err(error) = this.start_next(project).await {
                 tracing::warn!(%project, %error, "cannot start the next generation that waits");
@@ -288,8 +297,8 @@ impl Generations {
             return Ok(());
         }
         if let Some(next) = rows::next_queued(&parts.pool, project).await? {
-            let fence = self.claim(project).await?;
-            self.spawn(next, fence);
+            let lease = self.claim(project).await?;
+            self.spawn(next, lease);
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::domain::text::beginning;
 use crate::domain::tree::{FileContent, Tree};
 use crate::domain::{Error, Result};
 use crate::fresh;
-use crate::llm::parser::Answer;
+use crate::llm::parser::Ending;
 use crate::store::change::RowChange;
 use crate::store::revisions::{self, FileEntry, NewRevision};
 
@@ -33,11 +33,11 @@ pub(crate) struct Refused {
 }
 
 /// The tree after all operations of an answer.
-pub(crate) fn apply(tree: &Tree, answer: &Answer) -> Result<Tree, Refused> {
-    if let Some(problem) = answer.problems.first() {
+pub(crate) fn apply(tree: &Tree, answer: &Ending) -> Result<Tree, Refused> {
+    if let Some(malformed) = answer.malformed.first() {
         return Err(Refused {
             reason: FailureReason::InvalidOperation,
-            message: format!("the answer is not well formed; nothing was applied: {problem}"),
+            message: format!("the answer is not well formed, so nothing was applied: {malformed}"),
         });
     }
     let changing = answer.operations.iter().any(Operation::changes_files);

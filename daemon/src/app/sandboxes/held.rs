@@ -1,7 +1,7 @@
 //! A sandbox that this daemon holds a connection to, and what it knows of the
 //! two workspaces in it. All of it can be rebuilt: the revision is the truth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use futures::StreamExt;
 use crate::domain::id::{ProjectId, RevisionId, SandboxId};
 use crate::domain::sandbox::Slot;
 use crate::domain::tree::Tree;
-use crate::sandbox::{ContainerId, Supervisor};
+use crate::sandbox::{Before, ContainerId, Supervisor};
 
 /// A running sandbox and the connection to it.
 pub(crate) struct Held {
@@ -63,21 +63,22 @@ impl SlotContents {
         }
     }
 
-    /// What makes this workspace hold exactly `tree`: whether to clear it first,
+    /// What makes this workspace hold exactly `tree`: what to do to it first,
     /// what to delete, what to write.
-    pub(crate) fn difference(&self, tree: &Tree) -> (bool, Vec<String>, Vec<(String, Bytes)>) {
+    pub(crate) fn difference(&self, tree: &Tree) -> (Before, Vec<String>, Vec<(String, Bytes)>) {
         let all = || {
             tree.iter()
                 .map(|(path, content)| (path.as_str().to_owned(), content.bytes.clone()))
                 .collect()
         };
         match self {
-            Self::Empty => (false, vec![], all()),
-            Self::Unknown => (true, vec![], all()),
+            Self::Empty => (Before::Keep, vec![], all()),
+            Self::Unknown => (Before::Clear, vec![], all()),
             Self::Known { files, .. } => {
+                let kept: BTreeSet<&str> = tree.iter().map(|(path, _)| path.as_str()).collect();
                 let deletes = files
                     .keys()
-                    .filter(|path| tree.get_by_name(path).is_none())
+                    .filter(|path| !kept.contains(path.as_str()))
                     .cloned()
                     .collect();
                 let writes = tree
@@ -85,7 +86,7 @@ impl SlotContents {
                     .filter(|(path, content)| files.get(path.as_str()) != Some(&content.sha256))
                     .map(|(path, content)| (path.as_str().to_owned(), content.bytes.clone()))
                     .collect();
-                (false, deletes, writes)
+                (Before::Keep, deletes, writes)
             }
         }
     }
@@ -167,9 +168,10 @@ impl Held {
 
     /// The last lines that the dev servers wrote.
     pub(crate) async fn log_tail(&self, lines: u32) -> String {
-        let Ok(mut stream) = self.supervisor.logs(lines, crate::sandbox::Follow::No).await else {
+        let Ok(stream) = self.supervisor.logs(lines, false).await else {
             return String::new();
         };
+        let mut stream = std::pin::pin!(stream);
         let mut text = String::new();
         while let Some(Ok(batch)) = stream.next().await {
             for line in batch.lines {

@@ -8,7 +8,6 @@ mod reconcile;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use sqlx::PgPool;
 use time::OffsetDateTime;
@@ -23,17 +22,11 @@ use crate::domain::sandbox::{Sandbox, SandboxState, Slot};
 use crate::domain::{Error, Result};
 use crate::fresh;
 use crate::journal::Journal;
-use crate::sandbox::{ContainerPhase, Engine, PreparedImage, SandboxError, Supervisor, TemplateImage};
+use crate::sandbox::{ContainerId, ContainerPhase, Engine, PreparedImage, SandboxError, TemplateImage};
 use crate::shutdown::Shutdown;
 use crate::store::change::RowChange;
 use crate::store::sandboxes::{self as rows, SandboxTransition};
 use crate::template::Template;
-
-/// How long a new supervisor may take to answer.
-const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Between two tries to reach it.
-const CONNECT_PAUSE: Duration = Duration::from_millis(20);
 
 /// What sandboxes need.
 pub(crate) struct Parts {
@@ -125,11 +118,22 @@ impl Sandboxes {
         };
         if row.state != SandboxState::Stopped {
             self.transition(&row, &[], SandboxState::Stopping, why).await?;
-            self.engine().stop(row.id).await?;
+            self.engine().remove_container(row.id).await?;
             self.transition(&row, &[SandboxState::Stopping], SandboxState::Stopped, why)
                 .await?;
         }
         Ok(rows::of_project(self.pool(), project).await?)
+    }
+
+    /// Stops every sandbox that this daemon holds, all at once.
+    pub(crate) async fn stop_all(&self, why: &str) {
+        let projects: Vec<ProjectId> = self.all_held().keys().copied().collect();
+        let stops = projects.into_iter().map(|project| async move {
+            if let Err(error) = self.stop(project, why).await {
+                tracing::warn!(%project, %error, "cannot stop a sandbox");
+            }
+        });
+        futures::future::join_all(stops).await;
     }
 
     /// Removes everything of a project's sandbox, data included.
@@ -175,7 +179,7 @@ impl Sandboxes {
             state: SandboxState::Starting,
             detail: String::new(),
             container_id: None,
-            image: image.name().to_owned(),
+            image: image.name.clone(),
             revision_id: None,
             slot: Slot::A,
             created_at: OffsetDateTime::now_utc(),
@@ -186,7 +190,7 @@ impl Sandboxes {
             Ok(held) => Ok((held, "made from the prepared image".into())),
             Err(error) => {
                 let detail = error.to_string();
-                if let Err(left) = self.engine().stop(id).await {
+                if let Err(left) = self.engine().remove_container(id).await {
                     tracing::warn!(sandbox = %id, error = %left, "cannot remove what was made so far; reconcile will");
                 }
                 self.transition(&sandbox, &[SandboxState::Starting], SandboxState::Failed, &detail)
@@ -203,9 +207,9 @@ impl Sandboxes {
         image: &PreparedImage,
     ) -> Result<Arc<Held>, MakeError> {
         // What a kill left behind under this id goes first.
-        self.engine().stop(sandbox.id).await?;
+        self.engine().remove_container(sandbox.id).await?;
         let container = self.engine().create(sandbox.id, image).await?;
-        let supervisor = self.reach(&container).await?;
+        let supervisor = self.engine().supervisor(&container).await?;
         let held = Arc::new(Held::new(
             lane.project(),
             sandbox.id,
@@ -226,14 +230,15 @@ impl Sandboxes {
 
     /// Connects to a container that runs already; `None`: it does not run.
     async fn adopt(&self, lane: &Lane, row: &Sandbox) -> Result<Option<Arc<Held>>, MakeError> {
-        let status = self.engine().inspect(row.id).await?;
-        let Some(container) = status
-            .filter(|status| status.phase == ContainerPhase::Running)
-            .map(|status| status.container)
-        else {
+        let Some(container) = row.container_id.clone().map(ContainerId::from) else {
             return Ok(None);
         };
-        let supervisor = self.reach(&container).await?;
+        match self.engine().inspect(&container).await {
+            Ok(status) if status.phase == ContainerPhase::Running => {}
+            Ok(_) | Err(SandboxError::NotFound(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        let supervisor = self.engine().supervisor(&container).await?;
         let status = supervisor.status().await?;
         let held = Arc::new(Held::new(
             lane.project(),
@@ -242,8 +247,8 @@ impl Sandboxes {
             supervisor,
             &SlotContents::Unknown,
         ));
-        for server in status.servers.iter().filter(|server| server.running) {
-            if server.slot == row.slot && server.revision == row.revision_id {
+        for server in status.servers.iter().filter(|server| server.is_running()) {
+            if server.slot == row.slot && server.revision_id == row.revision_id {
                 if let Some(revision) = row.revision_id {
                     held.show(row.slot, revision);
                 }
@@ -254,23 +259,6 @@ impl Sandboxes {
         self.hold(&held);
         tracing::info!(sandbox = %row.id, project = %row.project_id, "adopted a running sandbox");
         Ok(Some(held))
-    }
-
-    async fn reach(&self, container: &crate::sandbox::ContainerId) -> Result<Supervisor, SandboxError> {
-        let tries = async {
-            loop {
-                match self.engine().supervisor(container).await {
-                    Ok(supervisor) if supervisor.status().await.is_ok() => return Ok(supervisor),
-                    Err(error @ (SandboxError::NotFound | SandboxError::Unavailable(_))) => {
-                        return Err(error);
-                    }
-                    Ok(_) | Err(_) => tokio::time::sleep(CONNECT_PAUSE).await,
-                }
-            }
-        };
-        tokio::time::timeout(CONNECT_LIMIT, tries)
-            .await
-            .unwrap_or(Err(SandboxError::Timeout("reach the supervisor")))
     }
 
     async fn prepared(&self, template: &Template, reporter: &Reporter) -> Result<PreparedImage> {
@@ -355,7 +343,7 @@ impl Sandboxes {
         match self.adopt(lane, &row).await {
             Ok(Some(_)) => Ok(()),
             Ok(None) => {
-                self.engine().stop(row.id).await?;
+                self.engine().remove_container(row.id).await?;
                 self.transition(
                     &row,
                     &[SandboxState::Running],
@@ -377,9 +365,10 @@ impl Sandboxes {
     ) -> Result<()> {
         let change = RowChange::SetSandboxState(SandboxTransition {
             id: row.id,
-            from: if from.is_empty() { SandboxState::ALL.to_vec() } else { from.to_vec() },
+            from: from.to_vec(),
             state,
             detail: detail.to_owned(),
+            container_id: None,
         });
         self.report(row.project_id, state, detail, change).await
     }

@@ -22,6 +22,13 @@ pub(crate) struct Reconciled {
     pub(crate) lost: usize,
 }
 
+impl Reconciled {
+    /// Whether it did anything.
+    pub(crate) fn changed(self) -> bool {
+        self != Self::default()
+    }
+}
+
 impl Sandboxes {
     /// One round. Projects on whose sandbox something is under way are left to
     /// whoever does it.
@@ -35,18 +42,19 @@ impl Sandboxes {
         let rows = rows::of_engine(self.pool(), &engine_id).await?;
         let by_id: HashMap<SandboxId, &Sandbox> = rows.iter().map(|row| (row.id, row)).collect();
         let mut done = Reconciled::default();
+        self.engine().sweep_helpers().await?;
         for found in &found {
-            match by_id.get(&found.sandbox) {
+            match by_id.get(&found.id) {
                 None => {
-                    tracing::info!(sandbox = %found.sandbox, "removing a sandbox that no project has");
-                    self.engine().remove(found.sandbox).await?;
+                    tracing::info!(sandbox = %found.id, "removing a sandbox that no project has");
+                    self.engine().remove(found.id).await?;
                     done.removed += 1;
                 }
                 Some(row) => self.match_row(row, Some(found), &mut done).await?,
             }
         }
         for row in &rows {
-            if !found.iter().any(|found| found.sandbox == row.id) {
+            if !found.iter().any(|found| found.id == row.id) {
                 self.match_row(row, None, &mut done).await?;
             }
         }
@@ -57,7 +65,7 @@ impl Sandboxes {
         let Some(lane) = self.inner.lanes.try_enter(row.project_id) else {
             return Ok(());
         };
-        let has_container = found.is_some_and(FoundSandbox::has_container);
+        let has_container = found.is_some_and(|found| found.container.is_some());
         match row.state {
             SandboxState::Running if has_container => {
                 if self.held(row.project_id).is_none() {
@@ -74,7 +82,7 @@ impl Sandboxes {
                 self.transition(
                     row,
                     &[SandboxState::Running],
-                    SandboxState::Failed,
+                    SandboxState::Stopped,
                     "the container is gone; start the sandbox again",
                 )
                 .await?;
@@ -82,7 +90,7 @@ impl Sandboxes {
             }
             // Nobody is in the lane: whoever began this is dead.
             SandboxState::Starting | SandboxState::Stopping => {
-                self.engine().stop(row.id).await?;
+                self.engine().remove_container(row.id).await?;
                 self.transition(
                     row,
                     &[row.state],
@@ -94,7 +102,7 @@ impl Sandboxes {
             }
             SandboxState::Stopped | SandboxState::Failed => {
                 if has_container {
-                    self.engine().stop(row.id).await?;
+                    self.engine().remove_container(row.id).await?;
                     done.removed += 1;
                 }
             }
