@@ -225,9 +225,16 @@ impl App {
         journal: Journal,
         shutdown: &Shutdown,
     ) -> Result<Self, ServeError> {
-        let demo = demo::start(config.model.demo_speed)
+        let (demo, demo_task) = demo::start(config.model.demo_speed)
             .await
             .map_err(|error| anyhow::Error::new(error).context("cannot start the demo model"))?;
+        let closing = shutdown.closing.clone();
+        shutdown.support.spawn(async move {
+            let ended = closing.run_until_cancelled(demo_task).await;
+            if ended.is_some() {
+                tracing::error!("the demo model ended");
+            }
+        });
         let edge = Arc::new(
             Edge::new(&config.model, Some(demo)).map_err(|error| ServeError::Configuration(error.to_string()))?,
         );
@@ -282,7 +289,7 @@ impl App {
         });
         let accounts = Accounts::new(
             pool.clone(),
-            Passwords::new(),
+            Passwords::default(),
             Settings::of_this_process(config.auth.sign_up),
         );
         let info = ServerInfo {
@@ -583,9 +590,9 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
 }
 
 fn host_name() -> String {
-    nix::unistd::gethostname()
+    nix::sys::utsname::uname()
         .ok()
-        .and_then(|name| name.into_string().ok())
+        .and_then(|names| names.nodename().to_str().map(str::to_owned))
         .unwrap_or_else(|| "unknown".into())
 }
 

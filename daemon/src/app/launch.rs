@@ -145,6 +145,7 @@ impl Launcher {
         let template = parts
             .templates
             .get(&project.template)
+            .cloned()
             .ok_or_else(|| Error::internal(format!("template {} is gone", project.template)))?;
         let tree = load(&parts.pool, revision.id).await?;
         let candidate = Candidate {

@@ -2,15 +2,15 @@
 
 mod access;
 pub mod accounts;
-mod context;
+pub mod context;
 mod gate;
 pub mod generations;
 pub mod launch;
-mod previews;
-mod progress;
+pub mod previews;
+pub mod progress;
 pub mod projects;
 mod reporter;
 mod requests;
 pub mod revisions;
-mod sandboxes;
+pub mod sandboxes;
 pub mod server_info;

@@ -111,7 +111,12 @@ impl Projects {
                 rule: FieldRule::Field,
                 message: format!(
                     "there is no template \"{template}\"; there are {}",
-                    self.parts.templates.names().join(", ")
+                    self.parts
+                        .templates
+                        .iter()
+                        .map(|template| template.name.as_str())
+                        .collect::<Vec<_>>()
+                        .join(", ")
                 ),
             });
         }

@@ -410,6 +410,7 @@ fn change_size(change: &RowChange) -> usize {
     match change {
         RowChange::FinishAttempt(end) => 256 + end.answer.len(),
         RowChange::InsertGeneration(new) => 256 + new.prompt.len(),
+        RowChange::AmendRevision { content, .. } => 256 + content.len(),
         RowChange::InsertRevision(new) => {
             256 + new.files.iter().map(|f| 64 + f.path.len()).sum::<usize>()
         }

@@ -123,6 +123,12 @@ impl Edge {
         })
     }
 
+    /// The provider; `None` where only the demo models serve.
+    #[must_use]
+    pub fn provider(&self) -> Option<&Endpoint> {
+        self.provider.as_deref()
+    }
+
     /// Asks a model. Nothing happens until the stream is polled; dropping it
     /// closes the connection.
     #[must_use]

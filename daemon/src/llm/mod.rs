@@ -28,5 +28,5 @@ mod tests;
 pub use answer::{AnswerStream, Chunk};
 pub use catalogue::{Catalogue, Listing, Model, Prices, ResolvedModel};
 pub use client::{ChatRequest, Edge, Message, Role};
-pub use endpoint::EdgeError;
+pub use endpoint::{EdgeError, Endpoint};
 pub use failure::UpstreamError;

@@ -40,17 +40,26 @@ pub(super) fn find(
     configured: Option<&Path>,
     cluster: Option<(&Path, u32)>,
 ) -> Result<Binaries, PostgresError> {
-    let found = match configured {
-        // Who names a directory wants that one and no other.
-        Some(dir) => vec![
-            inspect(dir).map_err(|detail| PostgresError::ConfiguredBinaries {
-                dir: dir.to_owned(),
-                detail,
-            })?,
-        ],
-        None => installed(),
+    let Some(dir) = configured else {
+        let dirs = places();
+        if let Some((_, made)) = cluster {
+            // The first that fits will do; running them all takes time.
+            let mut fitting = dirs.iter().filter_map(|dir| inspect(dir).ok());
+            if let Some(binaries) = fitting.find(|binaries| binaries.major == made) {
+                return Ok(binaries);
+            }
+        }
+        let found = dirs.iter().filter_map(|dir| inspect(dir).ok()).collect();
+        return choose(found, cluster);
     };
-    choose(found, cluster)
+    // Who names a directory wants that one and no other.
+    match inspect(dir) {
+        Ok(binaries) => choose(vec![binaries], cluster),
+        Err(detail) => Err(PostgresError::ConfiguredBinaries {
+            dir: dir.to_owned(),
+            detail,
+        }),
+    }
 }
 
 fn choose(found: Vec<Binaries>, cluster: Option<(&Path, u32)>) -> Result<Binaries, PostgresError> {
@@ -84,8 +93,8 @@ fn choose(found: Vec<Binaries>, cluster: Option<(&Path, u32)>) -> Result<Binarie
     })
 }
 
-/// Everything that is installed, distributions' own places first.
-fn installed() -> Vec<Binaries> {
+/// Where Postgres may be, distributions' own places first.
+fn places() -> Vec<PathBuf> {
     let mut dirs = Vec::new();
     // Debian, Red Hat, Homebrew.
     for (parent, prefix, rest) in [
@@ -103,9 +112,7 @@ fn installed() -> Vec<Binaries> {
         dirs.extend(std::env::split_paths(&path).filter(|dir| dir.is_absolute()));
     }
     dirs.extend(pg_config());
-    dirs.into_iter()
-        .filter_map(|dir| inspect(&dir).ok())
-        .collect()
+    dirs
 }
 
 fn pg_config() -> Option<PathBuf> {

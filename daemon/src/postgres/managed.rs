@@ -70,10 +70,22 @@ impl ManagedPostgres {
         layout.prepare(&account)?;
         let cluster_dir = layout.cluster();
         let made = layout.cluster_major()?;
-        let binaries = binaries::find(
-            settings.bin.as_deref(),
-            made.map(|major| (cluster_dir.as_path(), major)),
-        )?;
+        let access_changed = layout.write_access(&account)?;
+        // The search runs programs: a server that only has to be adopted does
+        // not wait for it.
+        let search = {
+            let bin = settings.bin.clone();
+            let cluster = made.map(|major| (cluster_dir.clone(), major));
+            tokio::task::spawn_blocking(move || {
+                let cluster = cluster.as_ref().map(|(dir, major)| (dir.as_path(), *major));
+                binaries::find(bin.as_deref(), cluster)
+            })
+        };
+        let adopted = match made {
+            Some(_) => adopt(&layout, &account).await,
+            None => None,
+        };
+        let binaries = search.await.expect("the search does not panic")?;
         if made.is_none() {
             let started = Instant::now();
             cluster::make(&layout, &account, &binaries).await?;
@@ -84,8 +96,6 @@ impl ManagedPostgres {
                 "made a Postgres cluster"
             );
         }
-        let access_changed = layout.write_access(&account)?;
-        let adopted = adopt(&layout, &account).await;
         if let Some((postmaster, options, socket_dir)) = adopted {
             if access_changed {
                 postmaster.reload();
@@ -115,6 +125,12 @@ impl ManagedPostgres {
             postmaster,
         };
         Ok((managed, options))
+    }
+
+    /// Whether a server runs on the cluster of this data directory.
+    #[must_use]
+    pub fn is_running(data_dir: &DataDir) -> bool {
+        Layout::new(data_dir.path()).pid_file().exists()
     }
 
     /// The server's process.

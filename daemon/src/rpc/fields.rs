@@ -61,6 +61,12 @@ impl Fields {
         }
     }
 
+    /// Whether nothing was refused.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.violations.is_empty()
+    }
+
     /// The error that names all violations. For the case that a field is missing
     /// because it was refused.
     #[must_use]

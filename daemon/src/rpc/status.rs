@@ -115,6 +115,8 @@ fn facts(error: &Error) -> Facts {
         Error::BudgetExceeded => Facts::new(Code::FailedPrecondition, R::BudgetExceeded),
         Error::NoProviderKey => Facts::new(Code::FailedPrecondition, R::NoProviderKey),
         Error::RequestIdReused => Facts::new(Code::AlreadyExists, R::RequestIdReused),
+        // A use case that lets this out has a bug.
+        Error::Repeated(_) => Facts::new(Code::Internal, R::Internal),
         Error::SequenceCompacted { oldest } => {
             Facts::new(Code::OutOfRange, R::SeqCompacted).with("oldest_sequence", oldest)
         }

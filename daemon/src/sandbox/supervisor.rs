@@ -29,7 +29,7 @@ use super::exec_io::{ExecIo, LastWords};
 use super::profile;
 use super::reply::{self, Applied, Copied, LogBatch, StepExit, SupervisorStatus};
 use super::tunnel::TcpTunnel;
-use super::upload;
+use super::upload::{self, Before};
 use crate::domain::id::RevisionId;
 use crate::domain::sandbox::Slot;
 
@@ -339,6 +339,7 @@ impl Supervisor {
         let request = StreamLogsRequest {
             tail: i32::try_from(tail).unwrap_or(i32::MAX),
             follow,
+            after_number: 0,
         };
         let mut client = self.client.clone();
         let answer = limited("logs", SHORT, client.stream_logs(request)).await?;

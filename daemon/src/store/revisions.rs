@@ -190,6 +190,29 @@ pub async fn newest_healthy(
     .transpose()
 }
 
+/// Paths that differ from the revision's parent, at most 100; of a first
+/// revision, none are named.
+///
+/// # Errors
+/// The database.
+pub async fn changed_paths(db: impl PgExecutor<'_>, revision: RevisionId) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        r#"select coalesce(new.path, old.path) as "path!"
+           from (select path, sha256 from revision_files where revision_id = $1) new
+           full join (
+               select f.path, f.sha256 from revision_files f
+               join revisions r on r.parent_id = f.revision_id
+               where r.id = $1
+           ) old on old.path = new.path
+           where exists (select from revisions where id = $1 and parent_id is not null)
+             and new.sha256 is distinct from old.sha256
+           order by 1 limit 100"#,
+        revision.uuid()
+    )
+    .fetch_all(db)
+    .await?)
+}
+
 /// The files of a revision, by path in the order of bytes.
 ///
 /// # Errors

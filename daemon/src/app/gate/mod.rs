@@ -29,9 +29,6 @@ use crate::template::Template;
 /// How long dependencies may take to install.
 const INSTALL_LIMIT: Duration = Duration::from_secs(120);
 
-/// How long the template's own check may take.
-const CHECK_LIMIT: Duration = Duration::from_secs(60);
-
 /// How long the page may take to answer as it should.
 const PROBE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -277,7 +274,7 @@ impl Run<'_> {
     async fn start(&self, held: &Held, slot: Slot) -> Result<Done<()>, Stopped> {
         let template = self.candidate.template;
         held.supervisor()
-            .start_server(slot, &template.start_argv(slot.port()), &[], self.candidate.revision)
+            .start_server(slot, &template.start(slot.port()), &environment(template, slot), self.candidate.revision)
             .await
             .map_err(fault)?;
         Ok(Done::passed((), ""))
@@ -326,7 +323,7 @@ impl Run<'_> {
     }
 
     async fn check(&self, held: &Held, slot: Slot) -> Result<Done<()>, Stopped> {
-        let argv = &self.candidate.template.check;
+        let argv = self.candidate.template.check(slot.port());
         if argv.is_empty() {
             return Ok(Done::skipped((), "the template has no check"));
         }
@@ -334,8 +331,8 @@ impl Run<'_> {
             held.supervisor(),
             slot,
             StepKind::Check,
-            argv,
-            CHECK_LIMIT,
+            &argv,
+            self.candidate.template.check_timeout,
             FailureReason::CheckFailed,
         )
         .await?;
@@ -370,7 +367,9 @@ impl Run<'_> {
         let work = async {
             // Moved in, so that the reports end with the work.
             let sender = sender;
-            supervisor.run_step(slot, argv, &[], limit, &sender).await
+            supervisor
+                .run_step(slot, argv, &environment(self.candidate.template, slot), limit, &sender)
+                .await
         };
         let (exit, tail) = tokio::join!(work, reports);
         let tail = tail?;
@@ -470,6 +469,10 @@ fn manifest_with(tree: &Tree, lockfile: Option<&[u8]>) -> Vec<u8> {
         }
     }
     manifest
+}
+
+fn environment(template: &Template, slot: Slot) -> Vec<(String, String)> {
+    template.environment(slot.port()).into_iter().collect()
 }
 
 fn text<'a>(tree: &'a Tree, name: &str) -> Option<&'a str> {

@@ -17,18 +17,22 @@ use crate::domain::generation::{
 use crate::domain::id::{GenerationId, RevisionId};
 use crate::domain::project::Project;
 use crate::domain::revision::Health;
+use crate::domain::text::beginning;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
 use crate::journal::{Fence, Lease};
-use crate::llm::{ChatRequest, Message};
+use crate::llm::{ChatRequest, Message, Role};
 use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
 use crate::store::page::PageRequest;
-use crate::store::{generations as rows, projects, revisions};
+use crate::store::{attempts, generations as rows, projects, revisions};
 use crate::template::Template;
 
 /// Turns that are told to the model as short accounts.
 const TURNS_TOLD: i64 = 8;
+
+/// Bytes of what the model said in one of them.
+const SUMMARY_BYTES: usize = 400;
 
 /// How far a generation has come; what its end reports.
 #[derive(Default)]
@@ -204,7 +208,7 @@ struct Life<'a> {
 /// What a generation starts from.
 struct Base {
     project: Project,
-    template: Arc<Template>,
+    template: Template,
     tree: Tree,
     parent: Option<crate::domain::revision::Revision>,
 }
@@ -236,6 +240,7 @@ impl Life<'_> {
         let template = parts
             .templates
             .get(&project.template)
+            .cloned()
             .ok_or_else(|| Error::internal(format!("template {} is gone", project.template)))?;
         let parent = revisions::head(&parts.pool, project.id).await?;
         let tree = match &parent {
@@ -255,29 +260,25 @@ impl Life<'_> {
         let model = parts.edge.resolve(Some(&self.generation.model)).await?;
         let page = PageRequest::first(TURNS_TOLD);
         let earlier = rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;
-        let turns = earlier
-            .into_iter()
-            .rev()
-            .filter(|turn| turn.id != self.generation.id)
-            .map(|turn| TurnSummary {
-                prompt: turn.prompt,
-                outcome: turn.outcome,
-                message: turn.message,
-            })
-            .collect();
+        let mut turns = Vec::new();
+        for turn in earlier.into_iter().rev() {
+            if let Some(outcome) = turn.outcome {
+                turns.push(self.summary(turn, outcome).await?);
+            }
+        }
         let max_tokens = model
             .max_output_tokens
             .and_then(|most| u32::try_from(most).ok())
             .map_or(parts.max_tokens, |most| most.min(parts.max_tokens));
         let context = context::build(&ContextInput {
-            template: &base.template,
+            template_note: &base.template.note,
             project_name: &base.project.name,
             project_description: &base.project.description,
             tree: &base.tree,
-            turns,
+            turns: &turns,
             prompt: &self.generation.prompt,
             window_tokens: model.context_tokens.and_then(|tokens| u64::try_from(tokens).ok()),
-            max_output_tokens: max_tokens,
+            max_output_tokens: u64::from(max_tokens),
         });
         if !context.omitted.is_empty() {
             self.reporter
@@ -293,9 +294,39 @@ impl Life<'_> {
             messages: context
                 .messages
                 .into_iter()
-                .map(|(role, content)| Message { role, content })
+                .map(|(role, content)| Message {
+                    role: match role {
+                        context::Role::System => Role::System,
+                        context::Role::User => Role::User,
+                        context::Role::Assistant => Role::Assistant,
+                    },
+                    content,
+                })
                 .collect(),
-            max_tokens: context.max_output_tokens,
+            // Never more than was asked for, which is of this width.
+            max_tokens: u32::try_from(context.max_output_tokens).unwrap_or(max_tokens),
+        })
+    }
+
+    /// A turn as the model is told of it: what it said first, what it changed.
+    async fn summary(&self, turn: Generation, outcome: Outcome) -> Result<TurnSummary> {
+        let pool = &self.generations.inner.parts.pool;
+        let answer = attempts::of_generation(pool, turn.id)
+            .await?
+            .into_iter()
+            .next_back()
+            .map(|attempt| attempt.answer)
+            .unwrap_or_default();
+        let prose = answer.split("<kiln-").next().unwrap_or("").trim();
+        let changed_files = match turn.revision_id {
+            Some(revision) => revisions::changed_paths(pool, revision).await?,
+            None => vec![],
+        };
+        Ok(TurnSummary {
+            prompt: turn.prompt,
+            summary: beginning(prose, SUMMARY_BYTES).to_owned(),
+            outcome,
+            changed_files,
         })
     }
 

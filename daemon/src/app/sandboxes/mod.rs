@@ -264,7 +264,11 @@ impl Sandboxes {
     async fn prepared(&self, template: &Template, reporter: &Reporter) -> Result<PreparedImage> {
         let image = TemplateImage {
             name: template.name.clone(),
-            files: template.dependency_files(),
+            files: template
+                .dependency_files()
+                .into_iter()
+                .map(|(path, bytes)| (path.to_string(), bytes))
+                .collect(),
             install: template.install.clone(),
         };
         let (sender, mut lines) = tokio::sync::mpsc::unbounded_channel();
