@@ -1,1 +1,3 @@
 //! Use cases: what happens, in which order. Nothing here names tonic.
+
+pub mod context;
