@@ -260,7 +260,7 @@ fn any_split_of_the_bytes_gives_the_same_events() {
 
 #[test]
 fn random_answers_do_not_depend_on_their_splits_and_lose_nothing() {
-    const PIECES: [&str; 34] = [
+    const PIECES: [&str; 44] = [
         "\n",
         "\n",
         "\n",
@@ -295,10 +295,20 @@ fn random_answers_do_not_depend_on_their_splits_and_lose_nothing() {
         ">>>>>>> REPLACE\n",
         "\u{1f9f1}",
         "text",
+        "\n<kiln-write path=\"a.ts\">\n",
+        "\n<kiln-write path=\"a.ts\">\n",
+        "\n<kiln-write path=\"a.md\">\n```md\n",
+        "\n<kiln-edit path=\"a\">\n",
+        "\n</kiln-write>\n",
+        "\n</kiln-write>\n",
+        "\n</kiln-write>\n",
+        "\n```\n</kiln-write>\n",
+        "\n</kiln-edit>\n",
+        "\n```\n",
     ];
     let mut random = SmallRng::seed_from_u64(9);
     let (mut with_files, mut whole_answers) = (0, 0);
-    for _ in 0..20_000 {
+    for _ in 0..10_000 {
         let count = random.random_range(1..30);
         let answer: String = (0..count)
             .map(|_| PIECES[random.random_range(0..PIECES.len())])
