@@ -145,7 +145,10 @@ fn too_many(operations: &[Operation]) -> Option<OperationProblem> {
         count += match operation {
             Operation::Edit { hunks, .. } => hunks.len().max(1),
             Operation::AddDependency { packages } => packages.len().max(1),
-            _ => 1,
+            Operation::Write { .. }
+            | Operation::Rename { .. }
+            | Operation::Delete { .. }
+            | Operation::Read { .. } => 1,
         };
         if count > OPERATIONS_MAX {
             return Some(OperationProblem {

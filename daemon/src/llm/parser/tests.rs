@@ -259,6 +259,87 @@ fn any_split_of_the_bytes_gives_the_same_events() {
 }
 
 #[test]
+fn random_answers_do_not_depend_on_their_splits_and_lose_nothing() {
+    const PIECES: [&str; 44] = [
+        "\n",
+        "\n",
+        "\n",
+        "\n",
+        "\r",
+        "\r\n",
+        " ",
+        "   ",
+        "\t",
+        "<",
+        "</",
+        "<kiln-",
+        "</kiln-",
+        "write",
+        "edit",
+        "<kiln-write path=\"a.ts\">",
+        "<kiln-write path=\"a.md\">",
+        "</kiln-write>",
+        "<kiln-edit path='b'>",
+        "</kiln-edit>",
+        "<kiln-delete path=\"c\"/>",
+        "<kiln-read",
+        " path=\"",
+        "/>",
+        ">",
+        "```",
+        "```ts",
+        "`",
+        "```markdown",
+        "<<<<<<< SEARCH\n",
+        "=======\n",
+        ">>>>>>> REPLACE\n",
+        "\u{1f9f1}",
+        "text",
+        "\n<kiln-write path=\"a.ts\">\n",
+        "\n<kiln-write path=\"a.ts\">\n",
+        "\n<kiln-write path=\"a.md\">\n```md\n",
+        "\n<kiln-edit path=\"a\">\n",
+        "\n</kiln-write>\n",
+        "\n</kiln-write>\n",
+        "\n</kiln-write>\n",
+        "\n```\n</kiln-write>\n",
+        "\n</kiln-edit>\n",
+        "\n```\n",
+    ];
+    let mut random = SmallRng::seed_from_u64(9);
+    let (mut with_files, mut whole_answers) = (0, 0);
+    for _ in 0..10_000 {
+        let count = random.random_range(1..30);
+        let answer: String = (0..count)
+            .map(|_| PIECES[random.random_range(0..PIECES.len())])
+            .collect();
+        let whole = parse_whole(&answer);
+        assert_eq!(parse(answer.as_bytes().chunks(1)), whole, "{answer:?}");
+        let size = random.random_range(2..9);
+        assert_eq!(parse(answer.as_bytes().chunks(size)), whole, "{answer:?}");
+
+        // Everything in a file was streamed, and sizes are those of the pieces.
+        let mut streamed = 0;
+        for event in &whole.0 {
+            match event {
+                ParserEvent::FileStarted { .. } => streamed = 0,
+                ParserEvent::FileDelta { text, .. } => streamed += text.len(),
+                ParserEvent::FileFinished { size_bytes, .. } => {
+                    assert_eq!(i64::try_from(streamed), Ok(*size_bytes), "{answer:?}");
+                    with_files += 1;
+                }
+                ParserEvent::Text(_) | ParserEvent::Operation { .. } => {}
+            }
+        }
+        whole_answers += usize::from(whole.1.is_whole());
+    }
+    assert!(
+        with_files > 1_000 && whole_answers > 1_000,
+        "{with_files} {whole_answers}"
+    );
+}
+
+#[test]
 fn only_what_may_become_a_tag_or_a_fence_is_held_back() {
     let mut parser = OperationParser::new();
     let mut shown = |text: &str| {
@@ -267,10 +348,10 @@ fn only_what_may_become_a_tag_or_a_fence_is_held_back() {
         out.iter().fold(String::new(), |mut shown, event| {
             match event {
                 ParserEvent::Text(text) | ParserEvent::FileDelta { text, .. } => {
-                    shown.push_str(text)
+                    shown.push_str(text);
                 }
                 ParserEvent::FileStarted { path, .. } => {
-                    write!(shown, "[{path}]").expect("a string")
+                    write!(shown, "[{path}]").expect("a string");
                 }
                 ParserEvent::FileFinished { .. } => shown.push_str("[done]"),
                 ParserEvent::Operation { operation, .. } => {
@@ -569,7 +650,7 @@ fn work_grows_with_the_answer_and_not_faster() {
         open(&format!("{spaces}x\n")),
     ] {
         for chunk in [1, 3, 4096] {
-            let base = 64 * 1024 / unit.len() + 1;
+            let base = 16 * 1024 / unit.len() + 1;
             let [once, twice, four] =
                 [base, 2 * base, 4 * base].map(|count| visited(&unit, count, chunk));
             let bytes = u64::try_from(unit.len() * base).expect("small");
