@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::answer::{AnswerStream, Tally};
+use super::answer::AnswerStream;
 use super::catalogue::{Catalogue, Defaults, Listing, ResolvedModel};
 use super::demo::{self, DemoEndpoint};
 use super::endpoint::{Dialect, EdgeError, Endpoint};
 use super::failure::{FIRST_WAIT, Failure};
+use super::tally::Tally;
 use crate::config::ModelConfig;
 use crate::domain::error::Result;
 use crate::domain::generation::FailureReason;

@@ -4,7 +4,7 @@
 //! - [`normalise`]: bytes to server-sent events, whatever the bytes.
 //! - [`chunk`]: one event's JSON to a typed chunk.
 //! - [`endpoint`]: one API, its client and its key.
-//! - [`client`]: a chat request to a stream of [`Chunk`]s, [`answer`] its state
+//! - [`client`]: a chat request to a stream of [`Chunk`]s; [`answer`] is its state
 //!   machine, [`failure`] what can go wrong and what is tried again.
 //! - [`catalogue`]: which models there are and what they cost.
 //! - [`demo`]: canned answers over the same wire format, on loopback.
@@ -19,7 +19,11 @@ pub mod client;
 pub mod demo;
 pub mod endpoint;
 pub mod failure;
+mod lenient;
+mod model_list;
 pub mod normalise;
+mod reading;
+mod tally;
 #[cfg(test)]
 mod tests;
 

@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt;
 use secrecy::ExposeSecret;
 
 use super::mock::{Mock, Reply};
 use super::{Outcome, collect, config, request};
 use crate::domain::generation::{FailureReason, FinishReason, Usage};
+use crate::llm::Chunk;
 use crate::llm::client::{ChatRequest, Edge};
 use crate::llm::demo::{self, DemoEndpoint};
 
@@ -110,10 +112,12 @@ async fn ending_the_task_ends_its_connections() {
         ..request()
     };
     let mut stream = edge.stream(request);
-    futures::StreamExt::next(&mut stream)
-        .await
-        .unwrap()
-        .unwrap();
+    loop {
+        let item = stream.next().await.unwrap();
+        if matches!(item.unwrap(), Chunk::Text(_)) {
+            break;
+        }
+    }
     task.abort();
     let outcome = tokio::time::timeout(Duration::from_secs(5), collect(stream))
         .await
