@@ -63,10 +63,20 @@ pub(super) struct Timing {
     pub(super) first_wait: Duration,
 }
 
+/// What may be told of the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its address.
+    pub base_url: String,
+    /// Whether there is a key for it.
+    pub has_key: bool,
+}
+
 /// The model edge.
 #[derive(Debug)]
 pub struct Edge {
     provider: Option<Arc<Endpoint>>,
+    provider_facts: Option<Provider>,
     demo: Option<Arc<Endpoint>>,
     catalogue: Arc<Catalogue>,
     timing: Timing,
@@ -111,8 +121,13 @@ impl Edge {
                 roles: config.roles.clone(),
             },
         );
+        let provider_facts = provider.as_ref().map(|_| Provider {
+            base_url: config.base_url.clone(),
+            has_key: config.api_key.is_some(),
+        });
         Ok(Self {
             provider,
+            provider_facts,
             demo,
             catalogue: Arc::new(catalogue),
             timing: Timing {
@@ -145,6 +160,12 @@ impl Edge {
         let prompt_bytes = request.messages.iter().map(|m| m.content.len()).sum();
         let tally = Tally::new(Arc::clone(&self.catalogue), request.model, prompt_bytes);
         AnswerStream::new(Arc::clone(endpoint), body, self.timing, tally)
+    }
+
+    /// The provider; `None` where only demo models can be used.
+    #[must_use]
+    pub fn provider(&self) -> Option<&Provider> {
+        self.provider_facts.as_ref()
     }
 
     /// The models that there are.
