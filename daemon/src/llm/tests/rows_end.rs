@@ -214,8 +214,8 @@ async fn thinking_is_not_text_but_counts_as_a_token() {
     let reply = Reply::stream(format!("{thinking}\n\n")).hold();
     let mock = Mock::one(reply, 1).await;
     let mut config = config(&mock);
-    config.first_token_timeout = Duration::from_millis(300);
-    config.idle_timeout = Duration::from_millis(600);
+    config.first_token_timeout = Duration::from_millis(1000);
+    config.idle_timeout = Duration::from_millis(1500);
     let outcome = collect(edge(&config).stream(request())).await;
     let error = outcome.error.unwrap();
     assert_eq!(error.reason, FailureReason::UpstreamIdle);
