@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use super::sandboxes::Sandboxes;
 use crate::config::SignUp;
 use crate::domain::id::{BootId, DaemonId};
-use crate::llm::{Edge, Endpoint};
+use crate::llm::Edge;
 use crate::sandbox::FirewallState;
 
 /// What is known once, and who to ask for the rest.
@@ -101,8 +101,8 @@ impl ServerInfo {
             docker,
             database,
             provider: Provider {
-                base_url: provider.map(|provider| provider.base_url().to_owned()).unwrap_or_default(),
-                has_key: provider.is_some_and(Endpoint::has_key),
+                base_url: provider.map(|provider| provider.base_url.clone()).unwrap_or_default(),
+                has_key: provider.is_some_and(|provider| provider.has_key),
                 demo_only: provider.is_none(),
                 default_model: default_model.map(|model| model.id).unwrap_or_default(),
             },

@@ -11,10 +11,15 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::lenient::{First, Number, Weight, whole};
 use crate::domain::generation::{FinishReason, Usage};
 
 /// The data of one event.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every frame is a chunk, which is not worth a heap allocation"
+)]
 pub enum Frame<'a> {
     /// `[DONE]`: nothing comes after it.
     Done,
@@ -71,12 +76,14 @@ impl StreamChunk<'_> {
         non_empty(self.delta()?.content.as_ref())
     }
 
-    /// Whether the model is thinking aloud. What it thinks is not part of the
+    /// Bytes of what the model thinks aloud, roughly. It is not part of the
     /// answer, but it is paid for.
     #[must_use]
-    pub fn reasons(&self) -> bool {
-        self.delta().is_some_and(|delta| {
-            delta.reasoning.0 || delta.reasoning_content.0 || delta.reasoning_details.0
+    pub fn thought_bytes(&self) -> usize {
+        self.delta().map_or(0, |delta| {
+            // Providers say the same under several names.
+            let texts = delta.reasoning.0.max(delta.reasoning_content.0);
+            texts.max(delta.reasoning_details.0)
         })
     }
 
@@ -136,9 +143,9 @@ struct Choice<'a> {
 struct Delta<'a> {
     #[serde(borrow)]
     content: Option<Text<'a>>,
-    reasoning: Presence,
-    reasoning_content: Presence,
-    reasoning_details: Presence,
+    reasoning: Weight,
+    reasoning_content: Weight,
+    reasoning_details: Weight,
 }
 
 /// What a call used, as the provider reports it.
@@ -165,17 +172,6 @@ impl UsageReport {
             estimated: false,
         })
     }
-}
-
-/// The nearest whole number, if it is one that makes sense here.
-#[must_use]
-pub(super) fn whole(value: f64) -> Option<i64> {
-    const MOST: f64 = 1e15;
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the range is checked and the value rounded"
-    )]
-    (0.0..=MOST).contains(&value).then(|| value.round() as i64)
 }
 
 /// What a provider says went wrong: its code only.
@@ -287,125 +283,3 @@ impl<'de> Deserialize<'de> for ErrorReport {
 pub(super) struct ErrorBody {
     pub(super) error: ErrorReport,
 }
-
-/// A number, or a number in a text; anything else is none. Figures are never
-/// worth failing for.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Number(pub(super) Option<f64>);
-
-/// Whether there is anything: a text, list or object that is not empty.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Presence(bool);
-
-/// The first element of a list.
-#[derive(Debug, PartialEq)]
-struct First<T>(Option<T>);
-
-impl<T> Default for First<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FirstVisitor<T>(std::marker::PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
-            type Value = First<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list")
-            }
-
-            fn visit_unit<E>(self) -> Result<First<T>, E> {
-                Ok(First(None))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
-                let first = seq.next_element()?;
-                while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(First(first))
-            }
-        }
-
-        deserializer.deserialize_any(FirstVisitor(std::marker::PhantomData))
-    }
-}
-
-/// Implements `Deserialize` for a type that takes any JSON value: `$scalar` from
-/// each kind of scalar, `$collection` from whether a list or object has elements.
-macro_rules! from_any_value {
-    ($name:ident, text: $text:expr, number: $number:expr, other: $other:expr) => {
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct AnyVisitor;
-
-                impl<'de> Visitor<'de> for AnyVisitor {
-                    type Value = $name;
-
-                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str("any value")
-                    }
-
-                    fn visit_unit<E>(self) -> Result<$name, E> {
-                        Ok($name::default())
-                    }
-
-                    fn visit_bool<E>(self, _: bool) -> Result<$name, E> {
-                        Ok($name::default())
-                    }
-
-                    fn visit_str<E>(self, text: &str) -> Result<$name, E> {
-                        Ok($text(text))
-                    }
-
-                    fn visit_f64<E>(self, number: f64) -> Result<$name, E> {
-                        Ok($number(number))
-                    }
-
-                    #[expect(clippy::cast_precision_loss, reason = "figures, not ids")]
-                    fn visit_i64<E>(self, number: i64) -> Result<$name, E> {
-                        Ok($number(number as f64))
-                    }
-
-                    #[expect(clippy::cast_precision_loss, reason = "figures, not ids")]
-                    fn visit_u64<E>(self, number: u64) -> Result<$name, E> {
-                        Ok($number(number as f64))
-                    }
-
-                    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<$name, A::Error> {
-                        let mut any = false;
-                        while seq.next_element::<IgnoredAny>()?.is_some() {
-                            any = true;
-                        }
-                        Ok($other(any))
-                    }
-
-                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$name, A::Error> {
-                        let mut any = false;
-                        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-                            any = true;
-                        }
-                        Ok($other(any))
-                    }
-                }
-
-                deserializer.deserialize_any(AnyVisitor)
-            }
-        }
-    };
-}
-
-from_any_value!(
-    Number,
-    text: |text: &str| Number(text.trim().parse().ok()),
-    number: |number: f64| Number(Some(number)),
-    other: |_: bool| Number(None)
-);
-from_any_value!(
-    Presence,
-    text: |text: &str| Presence(!text.is_empty()),
-    number: |_: f64| Presence(false),
-    other: Presence
-);

@@ -9,11 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::answer::{AnswerStream, Tally};
+use super::answer::AnswerStream;
 use super::catalogue::{Catalogue, Defaults, Listing, ResolvedModel};
 use super::demo::{self, DemoEndpoint};
 use super::endpoint::{Dialect, EdgeError, Endpoint};
 use super::failure::{FIRST_WAIT, Failure};
+use super::tally::Tally;
 use crate::config::ModelConfig;
 use crate::domain::error::Result;
 use crate::domain::generation::FailureReason;
@@ -62,10 +63,20 @@ pub(super) struct Timing {
     pub(super) first_wait: Duration,
 }
 
+/// What may be told of the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provider {
+    /// Its address.
+    pub base_url: String,
+    /// Whether there is a key for it.
+    pub has_key: bool,
+}
+
 /// The model edge.
 #[derive(Debug)]
 pub struct Edge {
     provider: Option<Arc<Endpoint>>,
+    provider_facts: Option<Provider>,
     demo: Option<Arc<Endpoint>>,
     catalogue: Arc<Catalogue>,
     timing: Timing,
@@ -110,8 +121,13 @@ impl Edge {
                 roles: config.roles.clone(),
             },
         );
+        let provider_facts = provider.as_ref().map(|_| Provider {
+            base_url: config.base_url.clone(),
+            has_key: config.api_key.is_some(),
+        });
         Ok(Self {
             provider,
+            provider_facts,
             demo,
             catalogue: Arc::new(catalogue),
             timing: Timing {
@@ -121,12 +137,6 @@ impl Edge {
                 first_wait: FIRST_WAIT,
             },
         })
-    }
-
-    /// The provider; `None` where only the demo models serve.
-    #[must_use]
-    pub fn provider(&self) -> Option<&Endpoint> {
-        self.provider.as_deref()
     }
 
     /// Asks a model. Nothing happens until the stream is polled; dropping it
@@ -150,6 +160,12 @@ impl Edge {
         let prompt_bytes = request.messages.iter().map(|m| m.content.len()).sum();
         let tally = Tally::new(Arc::clone(&self.catalogue), request.model, prompt_bytes);
         AnswerStream::new(Arc::clone(endpoint), body, self.timing, tally)
+    }
+
+    /// The provider; `None` where only demo models can be used.
+    #[must_use]
+    pub fn provider(&self) -> Option<&Provider> {
+        self.provider_facts.as_ref()
     }
 
     /// The models that there are.

@@ -61,18 +61,6 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Where it is.
-    #[must_use]
-    pub fn base_url(&self) -> &str {
-        &self.base_url
-    }
-
-    /// Whether calls carry a key.
-    #[must_use]
-    pub fn has_key(&self) -> bool {
-        self.api_key.is_some()
-    }
-
     /// An API at `base_url`.
     ///
     /// # Errors

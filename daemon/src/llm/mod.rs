@@ -13,6 +13,11 @@
 //! Only this module names the vendor's JSON. What it refuses to do: pass on text
 //! that a provider wrote about an error, follow redirects, decompress.
 
+mod lenient;
+mod model_list;
+mod reading;
+mod tally;
+
 pub mod answer;
 pub mod catalogue;
 pub mod chunk;
@@ -27,6 +32,6 @@ mod tests;
 
 pub use answer::{AnswerStream, Chunk};
 pub use catalogue::{Catalogue, Listing, Model, Prices, ResolvedModel};
-pub use client::{ChatRequest, Edge, Message, Role};
-pub use endpoint::{EdgeError, Endpoint};
+pub use client::{ChatRequest, Edge, Message, Provider, Role};
+pub use endpoint::EdgeError;
 pub use failure::UpstreamError;

@@ -120,7 +120,13 @@ pub(super) struct Broken {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+
+    fn all() -> impl Iterator<Item = &'static App> {
+        APPS.iter().chain([&BOARD])
+    }
 
     #[test]
     fn the_first_known_word_decides() {
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_app_can_be_edited_afterwards() {
-        for app in APPS.iter().chain([&BOARD]) {
+        for app in all() {
             let (path, source) = app.files[app.files.len() - 1];
             assert_eq!(path, "src/App.tsx", "{}", app.label);
             for start in [
@@ -156,5 +162,52 @@ mod tests {
         let (app, broken) = for_repair();
         let source = app.files.iter().find(|(path, _)| *path == broken.path);
         assert_eq!(source.unwrap().1.matches(broken.right).count(), 1);
+    }
+
+    #[test]
+    fn every_source_is_part_of_its_app() {
+        let apps = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/llm/demo/apps");
+        let mut on_disk = Vec::new();
+        let mut directories = vec![apps];
+        while let Some(directory) = directories.pop() {
+            for entry in std::fs::read_dir(directory).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    directories.push(path);
+                } else {
+                    on_disk.push(std::fs::read_to_string(path).unwrap());
+                }
+            }
+        }
+        let mut embedded: Vec<_> = all()
+            .flat_map(|app| app.files.iter().map(|(_, source)| (*source).to_owned()))
+            .collect();
+        on_disk.sort();
+        embedded.sort();
+        assert_eq!(on_disk, embedded);
+    }
+
+    #[test]
+    fn every_import_is_there() {
+        for app in all() {
+            for (path, source) in app.files {
+                let folder = path.rsplit_once('/').unwrap().0;
+                for line in source.lines().filter(|line| line.starts_with("import ")) {
+                    let from = line.rsplit('"').nth(1).unwrap();
+                    let target = match (from.strip_prefix("./"), from.strip_prefix("../")) {
+                        (Some(rest), _) => format!("{folder}/{rest}"),
+                        (None, Some(rest)) => format!("src/{rest}"),
+                        (None, None) => {
+                            assert_eq!(from, "react", "{path}");
+                            continue;
+                        }
+                    };
+                    let found = app.files.iter().any(|(other, _)| {
+                        *other == format!("{target}.ts") || *other == format!("{target}.tsx")
+                    });
+                    assert!(found, "{}: {path} imports {from}", app.label);
+                }
+            }
+        }
     }
 }

@@ -216,6 +216,8 @@ async fn which_models_may_be_used() {
         ..config(&mock)
     };
     let without_key = Edge::new(&config, Some(demo())).unwrap();
+    assert_eq!(without_key.provider(), None);
+    assert!(with_key.provider().unwrap().has_key);
     assert!(without_key.resolve(Some("demo/kiln")).await.unwrap().demo);
     let refused = without_key.resolve(Some("b/full")).await;
     assert!(matches!(refused, Err(Error::NoProviderKey)));

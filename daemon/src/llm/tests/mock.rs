@@ -132,7 +132,7 @@ impl Mock {
         self.seen.lock().unwrap().clone()
     }
 
-    /// When the client closed a connection that was held open.
+    /// When the client closed a connection before its answer was over.
     pub(super) async fn closed(&mut self) -> Instant {
         tokio::time::timeout(Duration::from_secs(10), self.closed.recv())
             .await
@@ -174,17 +174,32 @@ async fn serve(
             let reply = &replies[index.min(replies.len() - 1)];
             let mut rng = StdRng::seed_from_u64(seed.wrapping_add(index as u64));
             let mut stream = reader.reunite(writer).unwrap();
-            let _ = answer(&mut stream, reply, &mut rng, &closed).await;
+            if answer(&mut stream, reply, &mut rng).await == Ended::ByClient {
+                let _ = closed.send(Instant::now());
+            }
         });
     }
 }
 
-async fn answer(
+async fn answer(stream: &mut TcpStream, reply: &Reply, rng: &mut StdRng) -> Ended {
+    match write_steps(stream, reply, rng).await {
+        Ok(ended) => ended,
+        // The client closes while there is more to say.
+        Err(_) => Ended::ByClient,
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    ByMock,
+    ByClient,
+}
+
+async fn write_steps(
     stream: &mut TcpStream,
     reply: &Reply,
     rng: &mut StdRng,
-    closed: &mpsc::UnboundedSender<Instant>,
-) -> std::io::Result<()> {
+) -> std::io::Result<Ended> {
     stream.write_all(reply.head.as_bytes()).await?;
     for step in &reply.steps {
         match step {
@@ -202,12 +217,13 @@ async fn answer(
             }
             Step::Hold => {
                 let mut rest = [0; 64];
-                while stream.read(&mut rest).await.is_ok_and(|count| count > 0) {}
-                let _ = closed.send(Instant::now());
+                while stream.read(&mut rest).await? > 0 {}
+                return Ok(Ended::ByClient);
             }
         }
     }
-    stream.shutdown().await
+    stream.shutdown().await?;
+    Ok(Ended::ByMock)
 }
 
 /// From one byte each to all at once.

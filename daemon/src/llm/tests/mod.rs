@@ -4,10 +4,12 @@
 mod cancel;
 mod catalogue;
 mod demo;
+mod demo_operations;
 mod mock;
 mod normalise;
 mod request;
 mod rows;
+mod rows_end;
 mod rows_http;
 
 use std::time::Duration;
@@ -142,6 +144,7 @@ fn finish(reason: &str) -> String {
 }
 
 const DONE: &str = "data: [DONE]\n\n";
+const COMMENT: &str = ": OPENROUTER PROCESSING\n\n";
 
 fn hello() -> String {
     format!(
