@@ -180,7 +180,7 @@ mod tests {
         std::os::unix::fs::symlink("real", root.path().join("in")).unwrap();
         std::os::unix::fs::symlink("real/file", root.path().join("link")).unwrap();
         let directory = std::fs::File::open(root.path()).unwrap();
-        let directory = std::os::fd::AsFd::as_fd(&directory);
+        let directory = AsFd::as_fd(&directory);
         for flags in [OFlag::O_RDONLY, OFlag::O_RDONLY | OFlag::O_DIRECTORY] {
             let both = |path: &str| {
                 let path = Path::new(path);
