@@ -130,7 +130,8 @@ mod tests {
             .collect();
         let deletes = ["old.txt".to_owned()];
         let (messages, total) = messages(Slot::B, &deletes, files.clone()).unwrap();
-        assert_eq!(total, files.iter().map(|(_, content)| content.len()).sum());
+        let sent: usize = files.iter().map(|(_, content)| content.len()).sum();
+        assert_eq!(total, sent);
         let first = messages[0].header.clone().unwrap();
         assert_eq!(first.slot, "b");
         assert_eq!(first.delete_paths, deletes);
