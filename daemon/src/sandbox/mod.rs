@@ -41,3 +41,4 @@ pub use reply::{
 };
 pub use supervisor::Supervisor;
 pub use tunnel::TcpTunnel;
+pub use upload::Before;

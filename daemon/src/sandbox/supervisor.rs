@@ -29,7 +29,7 @@ use super::exec_io::{ExecIo, LastWords};
 use super::profile;
 use super::reply::{self, Applied, Copied, LogBatch, StepExit, SupervisorStatus};
 use super::tunnel::TcpTunnel;
-use super::upload;
+use super::upload::{self, Before};
 use crate::domain::id::RevisionId;
 use crate::domain::sandbox::Slot;
 
@@ -199,10 +199,11 @@ impl Supervisor {
     pub async fn apply(
         &self,
         slot: Slot,
+        before: Before,
         deletes: &[String],
         files: impl IntoIterator<Item = (String, Bytes)>,
     ) -> Result<Applied, SandboxError> {
-        let (messages, bytes) = upload::messages(slot, deletes, files)?;
+        let (messages, bytes) = upload::messages(slot, before, deletes, files)?;
         let limit = UPLOAD + Duration::from_secs((bytes / SLOW_LINE) as u64);
         let mut client = self.client.clone();
         let upload = client.apply_files(futures::stream::iter(messages));
@@ -338,6 +339,7 @@ impl Supervisor {
         let request = StreamLogsRequest {
             tail: i32::try_from(tail).unwrap_or(i32::MAX),
             follow,
+            after_number: 0,
         };
         let mut client = self.client.clone();
         let answer = limited("logs", SHORT, client.stream_logs(request)).await?;

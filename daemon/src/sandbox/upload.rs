@@ -16,9 +16,19 @@ const SMALL_BYTES: usize = 16 << 10;
 /// What a tar stream is made of.
 const BLOCK: usize = 512;
 
+/// What is done to a workspace before files are written into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Only what is named is deleted.
+    Keep,
+    /// Everything but the installed dependencies goes.
+    Clear,
+}
+
 /// The messages of one upload, and how many bytes of content they carry.
 pub(super) fn messages(
     slot: Slot,
+    before: Before,
     deletes: &[String],
     files: impl IntoIterator<Item = (String, Bytes)>,
 ) -> Result<(VecDeque<ApplyFilesRequest>, usize), SandboxError> {
@@ -27,6 +37,7 @@ pub(super) fn messages(
         header: Some(ApplyFilesHeader {
             slot: slot.to_string(),
             delete_paths: deletes.to_vec(),
+            clear: before == Before::Clear,
         }),
         data: Bytes::new(),
     });
@@ -129,12 +140,13 @@ mod tests {
             .chain([(long, Bytes::from_static(b"long"))])
             .collect();
         let deletes = ["old.txt".to_owned()];
-        let (messages, total) = messages(Slot::B, &deletes, files.clone()).unwrap();
+        let (messages, total) = messages(Slot::B, Before::Clear, &deletes, files.clone()).unwrap();
         let sent: usize = files.iter().map(|(_, content)| content.len()).sum();
         assert_eq!(total, sent);
         let first = messages[0].header.clone().unwrap();
         assert_eq!(first.slot, "b");
         assert_eq!(first.delete_paths, deletes);
+        assert!(first.clear);
         assert!(
             messages
                 .iter()
@@ -151,13 +163,13 @@ mod tests {
     #[test]
     fn small_files_share_messages() {
         let files = (0..200).map(|n| (format!("{n}.txt"), Bytes::from_static(b"hello")));
-        let (messages, _) = messages(Slot::A, &[], files).unwrap();
+        let (messages, _) = messages(Slot::A, Before::Keep, &[], files).unwrap();
         assert_eq!(messages.len(), 2);
     }
 
     #[test]
     fn a_path_that_leads_outside_is_not_even_sent() {
         let files = [("../x".to_owned(), Bytes::new())];
-        assert!(messages(Slot::A, &[], files).is_err());
+        assert!(messages(Slot::A, Before::Keep, &[], files).is_err());
     }
 }

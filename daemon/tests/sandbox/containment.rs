@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use kiln_daemon::domain::sandbox::Slot;
-use kiln_daemon::sandbox::SandboxError;
 use kiln_daemon::sandbox::profile::ENVIRONMENT;
+use kiln_daemon::sandbox::{Before, SandboxError};
 
 use crate::support::{Deployment, config, docker, names};
 
@@ -209,12 +209,15 @@ async fn a_full_workspace_says_so_and_recovers() {
         .await;
     assert!(fill.stderr.contains("No space left"), "{}", fill.stderr);
     let files = || [("more.bin".to_owned(), Bytes::from(vec![1_u8; 1 << 20]))];
-    let full = sandbox.supervisor.apply(Slot::A, &[], files()).await;
+    let full = sandbox
+        .supervisor
+        .apply(Slot::A, Before::Keep, &[], files())
+        .await;
     assert!(matches!(full, Err(SandboxError::DiskFull)), "{full:?}");
     // Deletes come first, so that they make room.
     let applied = sandbox
         .supervisor
-        .apply(Slot::A, &["big".to_owned()], files())
+        .apply(Slot::A, Before::Keep, &["big".to_owned()], files())
         .await
         .unwrap();
     assert_eq!((applied.written, applied.deleted), (1, 1));

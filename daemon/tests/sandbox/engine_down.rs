@@ -38,7 +38,12 @@ async fn all_calls_are_unavailable(docker_host: String) -> Vec<SandboxError> {
 async fn no_engine_is_unavailable_at_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("docker.sock");
-    for error in all_calls_are_unavailable(format!("unix://{}", path.display())).await {
+    for error in Box::pin(all_calls_are_unavailable(format!(
+        "unix://{}",
+        path.display()
+    )))
+    .await
+    {
         assert!(
             matches!(&error, SandboxError::Unavailable(message) if message.contains("docker.sock")),
             "{error:?}"
@@ -61,7 +66,12 @@ async fn an_engine_that_hangs_is_unavailable_within_five_seconds() {
             held.push(listener.accept().await.unwrap());
         }
     });
-    for error in all_calls_are_unavailable(format!("unix://{}", path.display())).await {
+    for error in Box::pin(all_calls_are_unavailable(format!(
+        "unix://{}",
+        path.display()
+    )))
+    .await
+    {
         assert!(matches!(error, SandboxError::Unavailable(_)), "{error:?}");
     }
     accept.abort();

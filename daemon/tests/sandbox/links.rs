@@ -2,7 +2,7 @@
 //! no file is written or read anywhere else.
 
 use kiln_daemon::domain::sandbox::Slot;
-use kiln_daemon::sandbox::SandboxError;
+use kiln_daemon::sandbox::{Before, SandboxError};
 
 use crate::support::Deployment;
 
@@ -66,7 +66,7 @@ async fn paths_that_lead_outside_are_refused() {
         assert!(sandbox.write(&[(path, "x")]).await.is_err(), "{path}");
         let deleted = sandbox
             .supervisor
-            .apply(Slot::A, &[path.to_owned()], [])
+            .apply(Slot::A, Before::Keep, &[path.to_owned()], [])
             .await;
         assert!(deleted.is_err(), "{path}");
         assert!(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures::StreamExt;
 use kiln_daemon::domain::sandbox::Slot;
-use kiln_daemon::sandbox::{OutputStream, SandboxError};
+use kiln_daemon::sandbox::{Before, OutputStream, SandboxError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
@@ -41,7 +41,12 @@ async fn files_go_in_and_come_out() {
     ];
     let applied = sandbox
         .supervisor
-        .apply(Slot::A, &["not there".to_owned()], files.clone())
+        .apply(
+            Slot::A,
+            Before::Keep,
+            &["not there".to_owned()],
+            files.clone(),
+        )
         .await
         .unwrap();
     assert_eq!((applied.written, applied.deleted), (4, 0));
@@ -68,6 +73,7 @@ async fn files_go_in_and_come_out() {
         .supervisor
         .apply(
             Slot::A,
+            Before::Keep,
             &["src/empty.ts".to_owned(), "big.bin".to_owned()],
             [("index.html".to_owned(), Bytes::from_static(b"<b>"))],
         )

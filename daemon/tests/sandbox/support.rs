@@ -10,8 +10,8 @@ use kiln_daemon::config::{SandboxConfig, SandboxNetwork};
 use kiln_daemon::domain::id::{RevisionId, SandboxId};
 use kiln_daemon::domain::sandbox::Slot;
 use kiln_daemon::sandbox::{
-    ContainerId, Engine, LogBatch, OutputStream, PreparedImage, SandboxError, StepExit, Supervisor,
-    TcpTunnel, TemplateImage,
+    Before, ContainerId, Engine, LogBatch, OutputStream, PreparedImage, SandboxError, StepExit,
+    Supervisor, TcpTunnel, TemplateImage,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -203,7 +203,10 @@ impl Running {
             .iter()
             .map(|(path, text)| ((*path).to_owned(), Bytes::copy_from_slice(text.as_bytes())))
             .collect();
-        self.supervisor.apply(Slot::A, &[], files).await.map(|_| ())
+        self.supervisor
+            .apply(Slot::A, Before::Keep, &[], files)
+            .await
+            .map(|_| ())
     }
 
     /// Starts `server.js` in slot A and waits until it listens.
