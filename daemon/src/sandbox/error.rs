@@ -99,7 +99,8 @@ const MESSAGE_BYTES: usize = 500;
 /// Cuts and cleans text that came from the engine or out of a sandbox.
 pub(super) fn bounded(text: &str) -> String {
     let mut cleaned = String::new();
-    for character in text.trim().chars() {
+    let printable = |character: char| !character.is_control() && !character.is_whitespace();
+    for character in text.trim_matches(|character| !printable(character)).chars() {
         if cleaned.len() + character.len_utf8() > MESSAGE_BYTES {
             cleaned.push('…');
             break;
@@ -146,7 +147,11 @@ pub(super) fn engine_error(what: &str, error: &EngineError) -> SandboxError {
 /// Says in one sentence why the engine cannot be reached. "No engine" and "no
 /// permission on its socket" need different things from the user.
 fn unreachable_message(error: &EngineError) -> String {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    // This variant hides its cause from the chain.
+    let mut cause: Option<&(dyn StdError + 'static)> = match error {
+        EngineError::IOError { err } => Some(err),
+        other => Some(other),
+    };
     let mut innermost = String::new();
     while let Some(current) = cause {
         if let Some(io) = current.downcast_ref::<io::Error>() {

@@ -6,6 +6,7 @@
 use bollard::models::EventMessage;
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures::{Stream, StreamExt, TryStreamExt};
+use time::OffsetDateTime;
 
 use super::container::ContainerId;
 use super::engine::Engine;
@@ -44,6 +45,8 @@ impl Engine {
     /// error when the engine cannot be reached, and without one when it closes.
     pub fn events(&self) -> impl Stream<Item = Result<EngineEvent, SandboxError>> + Send + use<> {
         let engine = self.clone();
+        // From the call on, not from when the stream is first asked.
+        let since = OffsetDateTime::now_utc();
         futures::stream::once(async move {
             let docker = engine.docker().await?;
             let mut filters = engine.labels().filter_all();
@@ -52,7 +55,14 @@ impl Engine {
                 "event".to_owned(),
                 ["die", "oom", "destroy"].map(str::to_owned).to_vec(),
             );
-            let options = EventsOptionsBuilder::default().filters(&filters).build();
+            let options = EventsOptionsBuilder::default()
+                .since(&format!(
+                    "{}.{:09}",
+                    since.unix_timestamp(),
+                    since.nanosecond()
+                ))
+                .filters(&filters)
+                .build();
             Ok::<_, SandboxError>(
                 docker
                     .events(Some(options))

@@ -57,7 +57,7 @@ impl Engine {
         mut progress: impl FnMut(String) + Send,
     ) -> Result<PreparedImage, SandboxError> {
         let _preparing = self.preparing().lock().await;
-        let base = self.base_image(&mut progress).await?;
+        let base = Box::pin(self.base_image(&mut progress)).await?;
         let base_id = base.id.unwrap_or_default();
         let ingredients = Ingredients::read(self.supervisor_binary()).await?;
         let key = ingredients.key(&base_id, template);
@@ -66,8 +66,7 @@ impl Engine {
             return Ok(prepared(name, image, &ingredients));
         }
         self.remove_helpers().await?;
-        self.build(&name, &key, &base_id, &ingredients, template, &mut progress)
-            .await?;
+        Box::pin(self.build(&name, &key, &base_id, &ingredients, template, &mut progress)).await?;
         let image = self.find_image(&name).await?.ok_or_else(|| {
             SandboxError::Prepare("the image vanished right after it was made".to_owned())
         })?;

@@ -140,11 +140,13 @@ mod tests {
             .chain([(long, Bytes::from_static(b"long"))])
             .collect();
         let deletes = ["old.txt".to_owned()];
-        let (messages, total) = messages(Slot::B, &deletes, files.clone()).unwrap();
-        assert_eq!(total, files.iter().map(|(_, content)| content.len()).sum());
+        let (messages, total) = messages(Slot::B, Before::Clear, &deletes, files.clone()).unwrap();
+        let sent: usize = files.iter().map(|(_, content)| content.len()).sum();
+        assert_eq!(total, sent);
         let first = messages[0].header.clone().unwrap();
         assert_eq!(first.slot, "b");
         assert_eq!(first.delete_paths, deletes);
+        assert!(first.clear);
         assert!(
             messages
                 .iter()
