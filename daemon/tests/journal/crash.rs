@@ -26,7 +26,7 @@ struct Told {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acknowledged_is_lost_when_postgres_is_killed() {
-    let cluster = Cluster::start().await;
+    let mut cluster = Cluster::start().await;
     let pool = store::connect(cluster.options(), 1, Durability::Required)
         .await
         .expect("a cluster as it comes is durable");

@@ -1,9 +1,12 @@
 //! A Postgres cluster of its own, durable, to be killed.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
 
@@ -12,6 +15,8 @@ pub(crate) struct Cluster {
     bin: PathBuf,
     dir: tempfile::TempDir,
     port: u16,
+    /// A child of ours, so that it is gone for good once it was waited for.
+    postmaster: Option<Child>,
 }
 
 impl Cluster {
@@ -19,19 +24,19 @@ impl Cluster {
         let bin = binaries();
         let dir = tempfile::tempdir().unwrap();
         // Somebody else will live in it where the tests run as root.
-        let data = dir.path().join("data");
-        std::fs::create_dir(&data).unwrap();
         if nix::unistd::geteuid().is_root() {
-            run(Command::new("chown")
-                .arg("-R")
-                .arg("postgres")
-                .arg(dir.path()));
+            run(Command::new("chown").arg("postgres").arg(dir.path()));
         }
         let port = {
             let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             socket.local_addr().unwrap().port()
         };
-        let cluster = Self { bin, dir, port };
+        let mut cluster = Self {
+            bin,
+            dir,
+            port,
+            postmaster: None,
+        };
         run(cluster
             .tool("initdb")
             .args([
@@ -42,63 +47,69 @@ impl Cluster {
                 "--no-instructions",
                 "-D",
             ])
-            .arg(&data));
+            .arg(cluster.data()));
         cluster.boot().await;
         cluster
     }
 
-    /// Starts the server, however long the dead one's processes take to go.
-    pub(crate) async fn boot(&self) {
+    /// Starts the server and waits until it answers. After a crash its orphans
+    /// may hold the shared memory for a moment; then it is started again.
+    pub(crate) async fn boot(&mut self) {
         let started = Instant::now();
+        let log = self.dir.path().join("log");
         loop {
-            let settings = format!(
-                "-c port={} -c listen_addresses=127.0.0.1 -c unix_socket_directories={} \
-                 -c shared_buffers=16MB -c max_connections=40",
-                self.port,
-                self.dir.path().display()
-            );
-            let outcome = self
-                .tool("pg_ctl")
-                .args(["start", "--wait", "--silent", "--timeout=20", "-D"])
-                .arg(self.data())
-                .arg("-l")
-                .arg(self.dir.path().join("log"))
-                .arg("-o")
-                .arg(settings)
-                .output()
-                .unwrap();
-            if outcome.status.success() {
-                break;
+            let running = match &mut self.postmaster {
+                Some(child) => child.try_wait().unwrap().is_none(),
+                None => false,
+            };
+            if !running {
+                let output = File::options()
+                    .create(true)
+                    .append(true)
+                    .open(&log)
+                    .unwrap();
+                let mut command = self.tool("postgres");
+                command.arg("-D").arg(self.data());
+                for setting in [
+                    format!("port={}", self.port),
+                    "listen_addresses=127.0.0.1".into(),
+                    format!("unix_socket_directories={}", self.dir.path().display()),
+                    "shared_buffers=16MB".into(),
+                    "max_connections=40".into(),
+                ] {
+                    command.arg("-c").arg(setting);
+                }
+                let child = command.stdin(Stdio::null()).stderr(output).spawn();
+                self.postmaster = Some(child.unwrap());
+            }
+            if PgConnection::connect_with(&self.options()).await.is_ok() {
+                return;
             }
             assert!(
                 started.elapsed() < Duration::from_secs(30),
                 "the cluster does not start: {}",
-                std::fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+                std::fs::read_to_string(&log).unwrap_or_default()
             );
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let mut connection = PgConnection::connect_with(&self.options()).await.unwrap();
-        connection.ping().await.unwrap();
     }
 
     /// Kills the postmaster with SIGKILL. Its children notice by themselves.
-    pub(crate) fn kill(&self) {
-        let text = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        let pid: i32 = text.lines().next().unwrap().trim().parse().unwrap();
-        nix::sys::signal::kill(
-            nix::unistd::Pid::from_raw(pid),
-            nix::sys::signal::Signal::SIGKILL,
-        )
-        .unwrap();
+    pub(crate) fn kill(&mut self) {
+        self.end(Signal::SIGKILL);
     }
 
-    /// Stops it as a crash would: no checkpoint, everybody thrown out.
-    pub(crate) fn stop_immediately(&self) {
-        let _ = self
-            .tool("pg_ctl")
-            .args(["stop", "--mode=immediate", "--silent", "-D"])
-            .arg(self.data())
-            .output();
+    /// Stops it at once: no checkpoint, everybody thrown out.
+    pub(crate) fn stop_immediately(&mut self) {
+        self.end(Signal::SIGQUIT);
+    }
+
+    fn end(&mut self, signal: Signal) {
+        if let Some(mut postmaster) = self.postmaster.take() {
+            let pid = i32::try_from(postmaster.id()).unwrap();
+            let _ = nix::sys::signal::kill(Pid::from_raw(pid), signal);
+            let _ = postmaster.wait();
+        }
     }
 
     pub(crate) fn options(&self) -> PgConnectOptions {
@@ -155,7 +166,7 @@ fn binaries() -> PathBuf {
         return bin;
     }
     std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())
-        .find(|bin: &PathBuf| Path::new(bin).join("initdb").exists())
+        .find(|bin: &PathBuf| bin.join("initdb").exists())
         .expect("initdb is needed: install the Postgres server (Debian: postgresql)")
 }
 
