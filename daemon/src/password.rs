@@ -99,9 +99,10 @@ impl Passwords {
     /// # Errors
     /// [`Error::Overloaded`] where too many wait.
     pub async fn hash(&self, password: &Password) -> Result<String> {
-        self.count();
         let password = password.0.clone();
+        let runs = Arc::clone(&self.runs);
         self.run(move || {
+            runs.fetch_add(1, Ordering::Relaxed);
             argon2()
                 .hash_password(password.expose_secret().as_bytes())
                 .map(|hash| hash.to_string())
@@ -116,12 +117,13 @@ impl Passwords {
     /// # Errors
     /// [`Error::Overloaded`] where too many wait.
     pub async fn verify(&self, text: &str, phc: Option<&str>) -> Result<Verdict> {
-        self.count();
         // What cannot be a password costs the same as a wrong one.
         let candidate = normalise(text).ok();
         let known = phc.is_some() && candidate.is_some();
         let phc = phc.filter(|_| known).unwrap_or(NOBODY).to_owned();
+        let runs = Arc::clone(&self.runs);
         self.run(move || {
+            runs.fetch_add(1, Ordering::Relaxed);
             let candidate = candidate.unwrap_or_else(|| "nobody".into());
             let hash = PasswordHash::new(&phc)
                 .map_err(|error| Error::internal(format!("reading a password hash: {error}")))?;
@@ -137,14 +139,10 @@ impl Passwords {
         .await?
     }
 
-    /// How many hashes were asked for since the start.
+    /// How many hashes were computed since the start.
     #[must_use]
     pub fn runs(&self) -> u64 {
         self.runs.load(Ordering::Relaxed)
-    }
-
-    fn count(&self) {
-        self.runs.fetch_add(1, Ordering::Relaxed);
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

@@ -3,6 +3,7 @@
 //! logged here, once, and clients get no more than an id to ask about.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use kiln_proto::v1::ErrorReason;
@@ -25,7 +26,7 @@ impl From<Error> for Status {
         let message = error.to_string();
         let facts = facts(&error);
         match error {
-            Error::Invalid(violations) => invalid(facts, message, violations),
+            Error::Invalid(violations) => invalid(&facts, message, violations),
             Error::Internal(cause) => internal(&*cause),
             _ => facts.into_status(message),
         }
@@ -50,7 +51,7 @@ impl Facts {
         }
     }
 
-    fn with(mut self, key: &'static str, value: impl ToString) -> Self {
+    fn with(mut self, key: &'static str, value: &dyn fmt::Display) -> Self {
         self.metadata = Some((key, value.to_string()));
         self
     }
@@ -200,7 +201,7 @@ pub fn name(reason: ErrorReason) -> &'static str {
     full.strip_prefix("ERROR_REASON_").unwrap_or(full)
 }
 
-fn invalid(facts: Facts, message: String, violations: Vec<Violation>) -> Status {
+fn invalid(facts: &Facts, message: String, violations: Vec<Violation>) -> Status {
     let violations: Vec<FieldViolation> = violations
         .into_iter()
         .map(|violation| {

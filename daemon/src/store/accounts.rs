@@ -6,7 +6,7 @@ use crate::domain::account::{TeamRole, User};
 use crate::domain::id::{TeamId, UserId};
 
 /// An account to be made, with ids chosen by the caller.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct NewUser<'a> {
     /// Their id.
     pub id: UserId,

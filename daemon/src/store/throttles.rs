@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use sqlx::PgExecutor;
 
-/// Counts a hit in a fixed window. `Some` says that this is more than `limit`,
-/// and how long the window still lasts.
+/// Counts a hit in a fixed window of at least one. `Some` says that there were
+/// `limit` before, and how long the window still lasts; nothing is written then,
+/// so that a flood costs no writes.
 ///
 /// # Errors
 /// The database does not answer.
@@ -18,22 +19,29 @@ pub async fn hit_window(
     window: Duration,
     limit: i32,
 ) -> sqlx::Result<Option<Duration>> {
-    // Hits stop at one past the limit, so the counter cannot overflow.
     let row = sqlx::query!(
-        r#"insert into throttles as t (bucket, key, window_start, hits)
-        values ($1, $2, now(), 1)
-        on conflict on constraint throttles_pkey do update set
-            hits = case
-                when t.window_start + make_interval(secs => $3) <= now() then 1
-                else least(t.hits, $4) + 1
-            end,
-            window_start = case
-                when t.window_start + make_interval(secs => $3) <= now() then now()
-                else t.window_start
-            end
-        returning
-            hits,
-            extract(epoch from window_start + make_interval(secs => $3) - now())::float8 as "left!""#,
+        r#"with counted as (
+            insert into throttles as t (bucket, key, window_start, hits)
+            values ($1, $2, now(), 1)
+            on conflict on constraint throttles_pkey do update set
+                hits = case
+                    when t.window_start + make_interval(secs => $3) <= now() then 1
+                    else t.hits + 1
+                end,
+                window_start = case
+                    when t.window_start + make_interval(secs => $3) <= now() then now()
+                    else t.window_start
+                end
+            where t.hits < $4 or t.window_start + make_interval(secs => $3) <= now()
+            returning 1
+        )
+        select
+            exists (select from counted) as "counted!",
+            (
+                select extract(epoch from
+                    window_start + make_interval(secs => $3) - now())::float8
+                from throttles where bucket = $1 and key = $2
+            ) as standing"#,
         bucket,
         key,
         window.as_secs_f64(),
@@ -41,7 +49,7 @@ pub async fn hit_window(
     )
     .fetch_one(db)
     .await?;
-    Ok((row.hits > limit).then(|| seconds(row.left)))
+    Ok((!row.counted).then(|| left(row.standing, window)))
 }
 
 /// How tries of one account are slowed down.
@@ -111,12 +119,7 @@ pub async fn hit_streak(
     )
     .fetch_one(db)
     .await?;
-    Ok((!row.counted).then(|| match row.standing {
-        Some(left) if left > 0.0 => seconds(left),
-        // Blocked at this very moment by somebody else's try, whose row this
-        // statement cannot see yet.
-        Some(_) | None => streak.first_delay,
-    }))
+    Ok((!row.counted).then(|| left(row.standing, streak.first_delay)))
 }
 
 /// Forgets what was counted.
@@ -148,6 +151,11 @@ pub async fn prune(db: impl PgExecutor<'_>) -> sqlx::Result<u64> {
     Ok(done.rows_affected())
 }
 
-fn seconds(left: f64) -> Duration {
-    Duration::from_secs_f64(left.clamp(0.0, 1e9))
+/// How long somebody has to wait, in seconds as the statement saw it. It sees
+/// nothing yet of a row that another try wrote at this very moment.
+fn left(standing: Option<f64>, unseen: Duration) -> Duration {
+    match standing {
+        Some(seconds) if seconds > 0.0 => Duration::from_secs_f64(seconds.min(1e9)),
+        Some(_) | None => unseen,
+    }
 }

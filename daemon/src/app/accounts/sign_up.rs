@@ -47,10 +47,11 @@ impl Accounts {
     ///
     /// # Errors
     /// In this order: [`Error::SignUpClosed`], [`Error::InviteInvalid`], all
-    /// violations at once, [`Error::Throttled`], [`Error::Overloaded`],
-    /// [`Error::EmailTaken`].
+    /// violations at once, [`Error::Throttled`], [`Error::EmailTaken`];
+    /// [`Error::Overloaded`] at any time.
     pub async fn sign_up(&self, form: SignUpForm<'_>, peer: Peer) -> Result<StartedSession> {
         let invite = self.read_invite(form.invite).await?;
+        self.count_sign_up_form(peer.origin()).await?;
         let (email, display_name, password) = self.read_form(form).await?;
         self.count_sign_up(peer.origin()).await?;
         // Before the e-mail is looked for: one that is taken costs the same.

@@ -39,6 +39,8 @@ pub struct Throttles {
     pub sign_in_origin: WindowLimit,
     /// Sign-ins of everybody.
     pub sign_in_global: WindowLimit,
+    /// Forms for a sign-up from one origin, good or not: reading one costs time.
+    pub sign_up_form_origin: WindowLimit,
     /// Sign-ups from one origin, in the short run.
     pub sign_up_origin: WindowLimit,
     /// Sign-ups from one origin, in the long run.
@@ -58,6 +60,7 @@ impl Default for Throttles {
             },
             sign_in_origin: WindowLimit::new(20, 15 * 60),
             sign_in_global: WindowLimit::new(50, 1),
+            sign_up_form_origin: WindowLimit::new(30, 15 * 60),
             sign_up_origin: WindowLimit::new(3, 60 * 60),
             sign_up_origin_day: WindowLimit::new(30, 24 * 60 * 60),
             bad_credential_origin: WindowLimit::new(60, 60),
@@ -69,20 +72,21 @@ const SIGN_IN_ACCOUNT: &str = "sign_in_account";
 
 impl Accounts {
     /// Counts a sign-in. The origin comes first, so that one who is over the
-    /// limit can neither lock an account nor use up what everybody shares.
+    /// limit can neither lock an account nor use up what everybody shares; the
+    /// account comes last, so that only tries that are made count against it.
     pub(super) async fn count_sign_in(&self, origin: Origin, email: &Email) -> Result<()> {
         let limits = &self.settings.throttles;
         let origin = key(&origin.to_string());
         self.count("sign_in_origin", &origin, limits.sign_in_origin)
+            .await?;
+        self.count("sign_in_global", &key(""), limits.sign_in_global)
             .await?;
         let account = key(email.as_str());
         let streak = limits.sign_in_account;
         let wait = throttles::hit_streak(&self.pool, SIGN_IN_ACCOUNT, &account, streak)
             .await
             .map_err(database)?;
-        refuse(wait)?;
-        self.count("sign_in_global", &key(""), limits.sign_in_global)
-            .await
+        refuse(wait)
     }
 
     /// A right password: the account starts afresh, its origin does not.
@@ -90,6 +94,13 @@ impl Accounts {
         throttles::reset(&self.pool, SIGN_IN_ACCOUNT, &key(email.as_str()))
             .await
             .map_err(database)
+    }
+
+    /// Counts a form for a sign-up, before it is read.
+    pub(super) async fn count_sign_up_form(&self, origin: Origin) -> Result<()> {
+        let limit = self.settings.throttles.sign_up_form_origin;
+        self.count("sign_up_form_origin", &key(&origin.to_string()), limit)
+            .await
     }
 
     /// Counts a sign-up.
