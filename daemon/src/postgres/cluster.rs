@@ -30,7 +30,6 @@ pub(super) async fn make(
     account: &Account,
     binaries: &Binaries,
 ) -> Result<(), PostgresError> {
-    sweep(layout.root());
     // A name of its own: an `initdb` whose daemon was killed may still be writing.
     let aside = layout
         .root()
@@ -50,8 +49,9 @@ pub(super) async fn make(
         .map_err(PostgresError::io("sync", layout.root()))
 }
 
-/// Removes what earlier daemons left half-made.
-fn sweep(root: &Path) {
+/// Removes what earlier daemons left half-made. What an `initdb` without a
+/// daemon still writes to may stay until the next start.
+pub(super) fn sweep(root: &Path) {
     for entry in fs::read_dir(root).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(ASIDE)
             && let Err(error) = fs::remove_dir_all(entry.path())

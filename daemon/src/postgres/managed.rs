@@ -23,8 +23,11 @@ const DATABASE: &str = "kiln";
 /// SQLSTATE of a database that is not there.
 const INVALID_CATALOG_NAME: &str = "3D000";
 
-/// Until a server that says it is ready has let us in.
-const SIGN_IN: Duration = Duration::from_secs(5);
+/// Until a server that was just started has let us in; a busy machine takes long.
+const SIGN_IN: Duration = Duration::from_secs(30);
+
+/// The same for a server that was running, which is replaced afterwards.
+const SIGN_IN_ADOPTED: Duration = Duration::from_secs(8);
 
 /// How often the size of the server's log is looked at.
 const LOG_CHECK: Duration = Duration::from_secs(60);
@@ -56,7 +59,7 @@ pub struct ManagedPostgres {
 impl ManagedPostgres {
     /// Brings up the server in `data_dir`, whose lock says that nobody else
     /// does, and says how to connect. The caller goes on to run
-    /// [`ManagedPostgres::keep`].
+    /// [`ManagedPostgres::keep`], and holds `data_dir` until that has ended.
     ///
     /// # Errors
     /// See [`PostgresError`]; [`PostgresError::is_configuration`] tells whether
@@ -68,6 +71,7 @@ impl ManagedPostgres {
         let account = Account::choose()?;
         let layout = Layout::new(data_dir.path());
         layout.prepare(&account)?;
+        cluster::sweep(layout.root());
         let cluster_dir = layout.cluster();
         let made = layout.cluster_major()?;
         let access_changed = layout.write_access(&account)?;
@@ -113,7 +117,7 @@ impl ManagedPostgres {
         let socket_dir = socket::choose(&layout.socket(), &settings.runtime_dir, &account)?;
         let postmaster = launch(&layout, &account, &binaries, &socket_dir).await?;
         let options = connect_options(&socket_dir);
-        if let Err(error) = sign_in(&options).await {
+        if let Err(error) = sign_in(&options, SIGN_IN).await {
             postmaster.stop(&layout, &account).await;
             return Err(error);
         }
@@ -260,7 +264,7 @@ async fn try_adopt(
     let log_from = log_length(layout);
     postmaster.ready(layout, account, log_from).await?;
     let options = connect_options(&socket_dir);
-    sign_in(&options).await?;
+    sign_in(&options, SIGN_IN_ADOPTED).await?;
     Ok((options, socket_dir))
 }
 
@@ -301,7 +305,7 @@ fn connect_options(socket_dir: &Path) -> PgConnectOptions {
 
 /// Signs in once, which is the proof that the server serves us, and makes the
 /// database if it is not there: at the first start, or after a kill before.
-async fn sign_in(options: &PgConnectOptions) -> Result<(), PostgresError> {
+async fn sign_in(options: &PgConnectOptions, patience: Duration) -> Result<(), PostgresError> {
     let attempt = async {
         match options.connect().await {
             Ok(connection) => connection.close().await,
@@ -309,11 +313,11 @@ async fn sign_in(options: &PgConnectOptions) -> Result<(), PostgresError> {
             Err(error) => Err(error),
         }
     };
-    match timeout(SIGN_IN, attempt).await {
+    match timeout(patience, attempt).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(PostgresError::SignIn(error)),
         Err(_) => Err(PostgresError::Silent {
-            seconds: SIGN_IN.as_secs(),
+            seconds: patience.as_secs(),
         }),
     }
 }

@@ -151,6 +151,9 @@ mod tests {
             .current_dir(&cluster)
             .spawn()
             .unwrap();
+        while identify(pid(&child), &cluster, uid()) == Identity::Unclear {
+            std::thread::yield_now();
+        }
         let found = (
             identify(pid(&child), &cluster, uid()),
             working_in(&cluster, uid()),

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -29,6 +30,16 @@ pub trait Targets: Send + Sync + 'static {
         project: ProjectId,
         port: u16,
     ) -> impl Future<Output = io::Result<BoxedIo>> + Send;
+}
+
+impl<T: Targets> Targets for Arc<T> {
+    async fn target(&self, project: ProjectId) -> Target {
+        (**self).target(project).await
+    }
+
+    async fn open(&self, project: ProjectId, port: u16) -> io::Result<BoxedIo> {
+        (**self).open(project, port).await
+    }
 }
 
 /// What a project shows.
