@@ -143,7 +143,9 @@ pub fn load(
     };
 
     let authority = match variable("KILN_CA_FILE").map(PathBuf::from).or(file.ca_file) {
-        Some(path) => Some(std::fs::read(&path).map_err(|cause| ConfigError::Read { path, cause })?),
+        Some(path) => {
+            Some(std::fs::read(&path).map_err(|cause| ConfigError::Read { path, cause })?)
+        }
         None => None,
     };
 
@@ -157,10 +159,7 @@ pub fn load(
 
 /// Where the daemon puts its socket if nobody says anything. It looks in the
 /// same places.
-fn default_runtime_dir(
-    variable: &impl Fn(&str) -> Option<OsString>,
-    state_dir: &Path,
-) -> PathBuf {
+fn default_runtime_dir(variable: &impl Fn(&str) -> Option<OsString>, state_dir: &Path) -> PathBuf {
     if let Some(dir) = variable("XDG_RUNTIME_DIR") {
         return PathBuf::from(dir).join("kiln");
     }
@@ -304,7 +303,10 @@ mod tests {
         assert_eq!(with(4).file(text, 0o644).address(Some("/a")), "unix:/a");
         assert_eq!(with(4).file(text, 0o644).address(None), "https://e:443");
         assert_eq!(with(3).file(text, 0o644).address(None), "unix:/s/k.sock");
-        assert_eq!(with(2).file(text, 0o644).address(None), "unix:/r/kilnd.sock");
+        assert_eq!(
+            with(2).file(text, 0o644).address(None),
+            "unix:/r/kilnd.sock"
+        );
         assert_eq!(with(1).file(text, 0o644).address(None), "https://f:443");
         assert_eq!(with(1).address(None), "unix:/x/kiln/kilnd.sock");
     }

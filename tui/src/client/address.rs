@@ -48,9 +48,7 @@ pub enum AddressError {
     #[error("the server address holds a user name or password; sign in with `kiln auth sign-in`")]
     Credentials,
     /// A credential would cross a network in the clear.
-    #[error(
-        "{0} is not this machine and http:// is not encrypted: use https://, or an SSH tunnel"
-    )]
+    #[error("{0} is not this machine and http:// is not encrypted: use https://, or an SSH tunnel")]
     PlainBeyondLoopback(String),
     /// Longer than the system allows.
     #[error("the socket path is longer than {UNIX_PATH_MAX} bytes")]
@@ -172,7 +170,10 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        assert_eq!(shown("unix:/run/kiln/kilnd.sock"), "unix:/run/kiln/kilnd.sock");
+        assert_eq!(
+            shown("unix:/run/kiln/kilnd.sock"),
+            "unix:/run/kiln/kilnd.sock"
+        );
         assert_eq!(shown("unix:///run/k.sock"), "unix:/run/k.sock");
         assert_eq!(shown("/run/k.sock"), "unix:/run/k.sock");
         assert_eq!(shown("http://127.0.0.1:50051"), "http://127.0.0.1:50051");
@@ -212,7 +213,9 @@ mod tests {
 
     #[test]
     fn a_password_is_never_repeated() {
-        let text = Address::parse("http://user:hunter2@h").unwrap_err().to_string();
+        let text = Address::parse("http://user:hunter2@h")
+            .unwrap_err()
+            .to_string();
         assert!(!text.contains("hunter2"), "{text}");
         let text = Address::parse("user:hunter2@h").unwrap_err().to_string();
         assert!(!text.contains("hunter2"), "{text}");

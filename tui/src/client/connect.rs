@@ -22,10 +22,7 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// `authority` is a PEM file of certificate authorities to trust in place of the
 /// system's; it matters to TLS only.
-pub(super) async fn connect(
-    address: &Address,
-    authority: Option<&[u8]>,
-) -> Result<Channel, Error> {
+pub(super) async fn connect(address: &Address, authority: Option<&[u8]>) -> Result<Channel, Error> {
     let connected = match address {
         Address::Unix(path) => {
             let path = path.clone();

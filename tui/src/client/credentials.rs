@@ -237,8 +237,7 @@ pub fn read_token_file(path: &Path) -> Result<SecretString, CredentialsError> {
 /// If it cannot be one.
 pub fn check_token(text: &str, origin: &str) -> Result<SecretString, CredentialsError> {
     let token = text.trim_end_matches(['\r', '\n']);
-    if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|b| b.is_ascii_graphic())
-    {
+    if token.is_empty() || token.len() > TOKEN_MAX || !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(CredentialsError::Malformed {
             origin: origin.to_owned(),
         });
@@ -370,7 +369,11 @@ mod tests {
     fn a_damaged_file_is_reported_without_its_contents() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::in_dir(dir.path());
-        write_private(store.path(), br#"{"servers":{"x":{"token":kiln_s_secret}}}"#).unwrap();
+        write_private(
+            store.path(),
+            br#"{"servers":{"x":{"token":kiln_s_secret}}}"#,
+        )
+        .unwrap();
         let error = store
             .load(&Address::parse("/a").unwrap())
             .unwrap_err()

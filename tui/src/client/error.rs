@@ -218,7 +218,10 @@ impl Error {
 
 /// Whether a fresh credential would help; a wrong password would not be.
 fn is_about_the_credential(reason: &str) -> bool {
-    matches!(reason, "AUTH_REQUIRED" | "TOKEN_INVALID" | "SESSION_EXPIRED")
+    matches!(
+        reason,
+        "AUTH_REQUIRED" | "TOKEN_INVALID" | "SESSION_EXPIRED"
+    )
 }
 
 /// A status that this side made up because the connection broke. Statuses that

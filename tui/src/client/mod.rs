@@ -32,9 +32,9 @@ use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 pub use self::address::Address;
+use self::credentials::Entry;
 pub use self::credentials::Store;
 pub use self::error::Error;
-use self::credentials::Entry;
 
 /// Until a call that is no stream is answered.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -308,9 +308,7 @@ impl Client {
     async fn fetch_local(&self) -> Result<(Held, User), Error> {
         let answer = self
             .open_call(SignInLocalRequest {}, |channel, request| async move {
-                AuthServiceClient::new(channel)
-                    .sign_in_local(request)
-                    .await
+                AuthServiceClient::new(channel).sign_in_local(request).await
             })
             .await?;
         let (Some(session), Some(user)) = (answer.session, answer.user) else {

@@ -94,11 +94,7 @@ impl<T: Send + 'static> Follow<T> {
 
     /// Follows a stream. `open` opens it at a cursor; `patience` is how long a
     /// break may last, `None` for ever.
-    pub(super) fn spawn<C, O, F, S>(
-        open: O,
-        cursor: C,
-        patience: Option<Duration>,
-    ) -> Self
+    pub(super) fn spawn<C, O, F, S>(open: O, cursor: C, patience: Option<Duration>) -> Self
     where
         C: Cursor<Item = T> + Send + 'static,
         C::Answer: Send,

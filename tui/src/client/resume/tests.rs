@@ -90,9 +90,7 @@ async fn follow(script: Vec<Opening>, patience: Option<Duration>) -> Seen {
                         Ok(match end {
                             End::Orderly => answers.boxed(),
                             End::Broken => answers
-                                .chain(stream::iter([Err(Error::Refused(Box::new(refusal(
-                                    true,
-                                ))))]))
+                                .chain(stream::iter([Err(Error::Refused(Box::new(refusal(true))))]))
                                 .boxed(),
                             End::Silent => answers.chain(stream::pending()).boxed(),
                         })
