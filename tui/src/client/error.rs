@@ -176,7 +176,7 @@ impl Error {
         if info.is_none() && is_transport(status) {
             let (cause, kind) = status.source().map_or_else(
                 || (status.message().to_owned(), UnreachableKind::Broken),
-                |source| sort_chain(source),
+                sort_chain,
             );
             return Self::Unreachable {
                 address: address.clone(),

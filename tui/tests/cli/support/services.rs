@@ -1,5 +1,6 @@
 //! The services of the tests' daemon: just enough of each.
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
 use futures::Stream;
@@ -50,7 +51,7 @@ impl Services {
         let open = matches!(method, "SignInLocal" | "SignIn" | "SignUp");
         let mut state = self.shared.lock();
         state.calls.push(method);
-        if let Some(status) = state.errors.get_mut(method).and_then(|e| e.pop_front()) {
+        if let Some(status) = state.errors.get_mut(method).and_then(VecDeque::pop_front) {
             return Err(status);
         }
         let bearer = request
