@@ -7,6 +7,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Shown under `kiln --help`.
 const AFTER: &str = "\
+For scripts, --json prints one object a line on stdout; the first key is `type`. Lists print one
+object an item (`project`, `model`, `file`, `revision`, `token`, …). `new`, `generate` and `watch`
+print `event` objects with `sequence`, `time`, `generation_id`, `kind` and the fields of that kind as
+in the schema, and `connection` objects when the connection is lost and resumed. `new` and
+`generate` end with one `result`: `outcome`, `preview_url`, `generation_id`, `revision_id`,
+`cost_micro_usd` (null: unknown) and more. A failure is one `error` with `reason` and `message`.
+
 Where the daemon is: --server, else KILN_SERVER, KILN_SOCKET, KILN_RUNTIME_DIR, `server = \"…\"` in
 ~/.config/kiln/config.toml, else the socket of your own daemon.
 
@@ -20,7 +27,7 @@ A closed pipe is no error.";
 
 /// Builds web apps from prompts, in sandboxes, from the terminal.
 #[derive(Debug, Parser)]
-#[command(name = "kiln", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "kiln", bin_name = "kiln", version, after_long_help = AFTER, max_term_width = 100)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
@@ -34,14 +41,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Print one JSON object a line on stdout, for scripts
-    ///
-    /// Every object has a `type`. Lists print one object an item (`project`, `model`, `file`,
-    /// `revision`, `token`, …). `new`, `generate` and `watch` print `event` objects with `sequence`,
-    /// `time`, `generation_id`, `kind` and the fields of that kind, as in the schema; `connection`
-    /// objects when the connection is lost and resumed; and `new` and `generate` end with one
-    /// `result` that has `outcome`, `preview_url`, `generation_id`, `revision_id` and
-    /// `cost_micro_usd` (null: unknown). A failure is one `error` with `reason` and `message`.
+    /// Print one JSON object a line on stdout, for scripts (see `kiln --help`)
     #[arg(long, global = true)]
     pub json: bool,
 

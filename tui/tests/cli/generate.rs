@@ -33,7 +33,7 @@ fn a_prompt_becomes_an_address_on_stdout() {
         "model    demo/kiln (canned answers)",
         "  Here is your app.",
         "  + src/App.tsx  2.1 kB",
-        "✓ 1/2 install installing  1.0 s",
+        "✓ 1/2 install  installing  1.0 s",
         "ready in 0.0 s  1,200 tokens in, 345 out, demo: free",
         "hint: open the address",
     ];

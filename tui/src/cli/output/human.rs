@@ -372,7 +372,7 @@ impl Narrator {
                 };
                 lines.push(Line::styled(
                     Style::Dim,
-                    format!("{} {:<10} {}", self.signs.skip, step.label, first(detail)),
+                    format!("{} {:<12} {}", self.signs.skip, step.label, first(detail)),
                 ));
             }
             Ok(pb::StepOutcome::Failed) => {
@@ -455,7 +455,7 @@ impl Narrator {
         } else {
             (Style::Bad, self.signs.bad)
         };
-        let mut line = Line::styled(style, sign).add(Style::Plain, format!(" {what:<10} {text}"));
+        let mut line = Line::styled(style, sign).add(Style::Plain, format!(" {what:<12} {text}"));
         if let Some(took) = took {
             line = line.add(Style::Dim, format!("  {}", format::duration(took)));
         }

@@ -145,9 +145,9 @@ fn a_generation_from_beginning_to_end() {
             "  + src/App.tsx  2.1 kB",
             "  ~ src/index.css  310 B",
             "  - old.ts",
-            "✓ model      2 files, 2.4 kB  3.0 s",
-            "✓ revision   1: 1 added",
-            "✓ 2/5 install installing dependencies  1.0 s",
+            "✓ model        2 files, 2.4 kB  3.0 s",
+            "✓ revision     1: 1 added",
+            "✓ 2/5 install  installing dependencies  1.0 s",
             "ready in 12.0 s  1,234 tokens in, 56 out, demo: free",
         ]
     );
@@ -204,7 +204,7 @@ fn a_failed_step_shows_its_last_words() {
             at(2, finished(pb::GenerationOutcome::Failed, None)),
         ],
     );
-    assert_eq!(lines[0], "failed 4/5 probe  asking for the page");
+    assert_eq!(lines[0], "failed 4/5 probe    asking for the page");
     assert_eq!(lines[1], "    GET / answered 500");
     assert_eq!(lines[2], "    line 29");
     assert_eq!(lines[2..14].len(), OUTPUT_LINES);
