@@ -15,6 +15,9 @@ use crate::domain::id::ProjectId;
 use crate::store::events::Stored;
 use crate::store::{StoreError, events, heads};
 
+/// Events as they are held, each with the bytes of its payload.
+pub(super) type Shared = Vec<(Arc<Recorded>, usize)>;
+
 /// What is kept for watchers that lag.
 const EVENTS_MAX: usize = 4096;
 const BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -74,7 +77,7 @@ impl Logs {
     }
 
     /// Takes what was just committed.
-    pub(super) fn publish(&self, project: ProjectId, entries: Vec<(Arc<Recorded>, usize)>) {
+    pub(super) fn publish(&self, project: ProjectId, entries: Shared) {
         let Some(first) = entries.first().map(|(event, _)| event.sequence) else {
             return;
         };
@@ -205,7 +208,7 @@ struct Ring {
 }
 
 impl Ring {
-    fn publish(&mut self, first: i64, entries: Vec<(Arc<Recorded>, usize)>) {
+    fn publish(&mut self, first: i64, entries: Shared) {
         self.touched = Instant::now();
         if first > self.last + 1 && self.cursors.is_empty() {
             self.restart(first - 1);

@@ -16,11 +16,12 @@
 //! what is not there any more is an error that says so.
 //!
 //! Where to read on: `queue` (what waits), `writer` (the loop and its failures),
-//! `batch` (its SQL), `log` (memory), `watch`, `presence` (other daemons).
+//! `ledger` (one transaction), `batch` (its SQL), `log` (memory), `watch`, `presence` (other daemons).
 
 mod append;
 mod batch;
 mod lease;
+mod ledger;
 mod log;
 mod presence;
 mod queue;

@@ -12,13 +12,14 @@ use uuid::Uuid;
 
 use crate::domain::event::Recorded;
 use crate::domain::id::ProjectId;
-use crate::store::change::{self, Scope};
-use crate::store::{RowChange, StoreError};
 
 use super::Identity;
 use super::append::AppendError;
-use super::batch::{self, EventRows, Fate, HeadMoves, Held, Ticket, Wait};
-use super::log::Logs;
+use super::batch::{self, EventRows, Fate, Ticket, Wait};
+use super::ledger::{
+    Done, Ledger, Trouble, Verdict, ends, is_definite, lost, lost_or_busy, plan, refused,
+};
+use super::log::{Logs, Shared};
 use super::presence::Hints;
 use super::queue::{Entry, Queue};
 
@@ -68,34 +69,6 @@ struct Undecided {
     ends: Vec<(ProjectId, i64)>,
     /// Whether its entries were answered as failed meanwhile.
     given_up: bool,
-}
-
-/// What becomes of each entry of a batch.
-#[derive(Clone, Debug)]
-enum Verdict {
-    /// Written, its first event here.
-    At(i64),
-    /// Not now: somebody else holds the head.
-    Later,
-    /// Not ever.
-    Refused(AppendError),
-}
-
-/// The verdicts on a batch, and when it was committed if anything was.
-type Done = (Vec<Verdict>, Option<OffsetDateTime>);
-
-/// Why a try did not come to its end.
-enum Trouble {
-    /// The connection is no good, or the answer was lost.
-    Lost(String),
-    /// The database refused for now: a lock, a deadlock, a time limit.
-    Busy(String),
-    /// The database has no space left.
-    Full,
-    /// One of the entries was refused: find out which.
-    Refused,
-    /// A later boot of this daemon took over.
-    Deposed,
 }
 
 /// How the entries of a batch are kept apart.
@@ -397,7 +370,7 @@ impl Writer {
     ) {
         let mut written = Vec::with_capacity(entries.len());
         let mut later = Vec::new();
-        let mut published: Vec<(ProjectId, Vec<(Arc<Recorded>, usize)>)> = Vec::new();
+        let mut published: Vec<(ProjectId, Shared)> = Vec::new();
         for (mut entry, verdict) in entries.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::At(first) => {
@@ -449,202 +422,6 @@ impl Writer {
     }
 }
 
-/// The heads that a transaction holds, and how they move.
-struct Ledger {
-    heads: HashMap<ProjectId, Option<Held>>,
-    identity: Identity,
-}
-
-impl Ledger {
-    async fn apply_together(
-        &mut self,
-        db: &mut PgConnection,
-        entries: &[Entry],
-    ) -> Result<Done, Trouble> {
-        let before = self.heads.clone();
-        let mut verdicts = Vec::with_capacity(entries.len());
-        let mut rows = EventRows::default();
-        for entry in entries {
-            let verdict = self.verdict(entry);
-            if let Verdict::At(first) = verdict {
-                self.apply(db, entry, first).await.map_err(refused)?;
-                rows.push(entry, first);
-                self.advance(entry, first);
-            }
-            verdicts.push(verdict);
-        }
-        if rows.is_empty() {
-            return Ok((verdicts, None));
-        }
-        let mut moves = HeadMoves::default();
-        for (project, after) in ends(entries, &verdicts) {
-            let held = before.get(&project).copied().flatten();
-            let held = held.map_or(0, |held| held.head);
-            if after > held {
-                moves.push(project, None, held, after);
-            }
-        }
-        let time = batch::write_held(db, &moves, &rows)
-            .await
-            .map_err(|error| refused(error.into()))?;
-        Ok((verdicts, Some(time)))
-    }
-
-    async fn apply_one_by_one(
-        &mut self,
-        db: &mut PgConnection,
-        entries: &[Entry],
-    ) -> Result<Done, Trouble> {
-        let mut verdicts = Vec::with_capacity(entries.len());
-        let mut time = None;
-        for entry in entries {
-            let verdict = self.verdict(entry);
-            let Verdict::At(first) = verdict else {
-                verdicts.push(verdict);
-                continue;
-            };
-            let mut savepoint = db.begin().await.map_err(lost_or_busy)?;
-            match self.apply_alone(&mut savepoint, entry, first).await {
-                Ok(written) => {
-                    savepoint.commit().await.map_err(lost_or_busy)?;
-                    time = written.or(time);
-                    self.advance(entry, first);
-                    verdicts.push(verdict);
-                }
-                Err(StoreError::Unavailable(error)) => return Err(lost(error)),
-                Err(StoreError::StorageFull) => return Err(Trouble::Full),
-                Err(error) => {
-                    savepoint.rollback().await.map_err(lost_or_busy)?;
-                    let error = AppendError::Refused(Arc::new(error));
-                    verdicts.push(Verdict::Refused(error));
-                }
-            }
-        }
-        Ok((verdicts, time))
-    }
-
-    async fn apply_alone(
-        &self,
-        db: &mut PgConnection,
-        entry: &Entry,
-        first: i64,
-    ) -> Result<Option<OffsetDateTime>, StoreError> {
-        self.apply(db, entry, first).await?;
-        let mut rows = EventRows::default();
-        rows.push(entry, first);
-        if rows.is_empty() {
-            return Ok(None);
-        }
-        let mut moves = HeadMoves::default();
-        moves.push(entry.project, None, first - 1, end(entry, first));
-        Ok(Some(batch::write_held(db, &moves, &rows).await?))
-    }
-
-    async fn apply(
-        &self,
-        db: &mut PgConnection,
-        entry: &Entry,
-        first: i64,
-    ) -> Result<(), StoreError> {
-        let scope = Scope {
-            project: entry.project,
-            first_sequence: first,
-            daemon: self.identity.daemon_id,
-            boot: self.identity.boot_id,
-        };
-        for change in &entry.changes {
-            change::apply(db, scope, change).await?;
-        }
-        Ok(())
-    }
-
-    /// What becomes of an entry, as far as its project's head decides it.
-    fn verdict(&self, entry: &Entry) -> Verdict {
-        match self.heads.get(&entry.project) {
-            Some(None) => Verdict::Later,
-            Some(Some(held)) => match batch::epoch(entry.fence) {
-                Some(epoch) if epoch != held.epoch => Verdict::Refused(AppendError::Fenced),
-                _ => Verdict::At(held.head + 1),
-            },
-            None if makes_project(entry) => Verdict::At(1),
-            None => Verdict::Refused(AppendError::ProjectGone),
-        }
-    }
-
-    fn advance(&mut self, entry: &Entry, first: i64) {
-        let held = self.heads.entry(entry.project).or_default();
-        let epoch = held.map_or(0, |held| held.epoch);
-        *held = Some(Held {
-            head: end(entry, first),
-            epoch,
-        });
-    }
-}
-
-/// Where everything will stand if every head is where it is thought to be, and
-/// nobody else writes. `None`: there is more to do than to write events.
-#[expect(clippy::type_complexity, reason = "the parts go to different places")]
-fn plan(
-    entries: &[Entry],
-    heads: &HashMap<ProjectId, i64>,
-) -> Option<(Vec<Verdict>, Vec<(ProjectId, i64)>, HeadMoves)> {
-    struct Plan {
-        before: i64,
-        after: i64,
-        epoch: Option<i64>,
-    }
-    let mut plans: HashMap<ProjectId, Plan> = HashMap::new();
-    let mut verdicts = Vec::with_capacity(entries.len());
-    for entry in entries {
-        if !entry.changes.is_empty() || entry.events.is_empty() {
-            return None;
-        }
-        let before = *heads.get(&entry.project)?;
-        let epoch = batch::epoch(entry.fence);
-        let plan = plans.entry(entry.project).or_insert(Plan {
-            before,
-            after: before,
-            epoch,
-        });
-        plan.epoch = match (plan.epoch, epoch) {
-            (Some(one), Some(other)) if one != other => return None,
-            (one, other) => one.or(other),
-        };
-        let first = plan.after + 1;
-        plan.after = end(entry, first);
-        verdicts.push(Verdict::At(first));
-    }
-    let mut moves = HeadMoves::default();
-    let mut ends = Vec::with_capacity(plans.len());
-    for (project, plan) in plans {
-        moves.push(project, plan.epoch, plan.before, plan.after);
-        ends.push((project, plan.after));
-    }
-    Some((verdicts, ends, moves))
-}
-
-/// Where the logs end that a batch moved.
-fn ends(entries: &[Entry], verdicts: &[Verdict]) -> Vec<(ProjectId, i64)> {
-    let mut ends: HashMap<ProjectId, i64> = HashMap::new();
-    for (entry, verdict) in entries.iter().zip(verdicts) {
-        if let Verdict::At(first) = verdict {
-            ends.insert(entry.project, end(entry, *first));
-        }
-    }
-    ends.into_iter().collect()
-}
-
-/// Position of the last event of an entry.
-fn end(entry: &Entry, first: i64) -> i64 {
-    first - 1 + i64::try_from(entry.events.len()).unwrap_or(0)
-}
-
-fn makes_project(entry: &Entry) -> bool {
-    entry.changes.iter().any(
-        |change| matches!(change, RowChange::InsertProject(project) if project.id == entry.project),
-    )
-}
-
 fn serialise(entry: &mut Entry) {
     if entry.payloads.is_empty() {
         entry.payloads = entry
@@ -656,11 +433,7 @@ fn serialise(entry: &mut Entry) {
 }
 
 /// The events of an entry as they were committed, with the bytes of each.
-fn record(
-    entry: &mut Entry,
-    first: i64,
-    time: Option<OffsetDateTime>,
-) -> Vec<(Arc<Recorded>, usize)> {
+fn record(entry: &mut Entry, first: i64, time: Option<OffsetDateTime>) -> Shared {
     let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
     let generation_id = entry.generation;
     let events = std::mem::take(&mut entry.events);
@@ -676,41 +449,4 @@ fn record(
             (Arc::new(recorded), payload.len())
         })
         .collect()
-}
-
-/// Whether the database itself said that it did not happen. A connection that
-/// was ended from the other side says nothing about a COMMIT that it was given.
-fn is_definite(error: &sqlx::Error) -> bool {
-    let Some(code) = error.as_database_error().and_then(|error| error.code()) else {
-        return false;
-    };
-    !["57P", "08", "XX"]
-        .iter()
-        .any(|class| code.starts_with(class))
-}
-
-/// What an error means that was said before anything was sent to be committed.
-fn lost_or_busy(error: sqlx::Error) -> Trouble {
-    let text = error.to_string();
-    if !is_definite(&error) {
-        return Trouble::Lost(text);
-    }
-    match StoreError::from(error) {
-        StoreError::StorageFull => Trouble::Full,
-        _ => Trouble::Busy(text),
-    }
-}
-
-/// What an error means that one entry of several may be to blame for.
-fn refused(error: StoreError) -> Trouble {
-    match error {
-        StoreError::Unavailable(error) => lost(error),
-        StoreError::StorageFull => Trouble::Full,
-        _ => Trouble::Refused,
-    }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is for map_err")]
-fn lost(error: sqlx::Error) -> Trouble {
-    Trouble::Lost(error.to_string())
 }

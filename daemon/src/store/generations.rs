@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::domain::generation::{
     Ending, FailureReason, Generation, GenerationState, Outcome, Usage,
 };
-use crate::domain::id::{BootId, DaemonId, GenerationId, ProjectId, UserId};
+use crate::domain::id::{BootId, DaemonId, GenerationId, ProjectId, RevisionId, UserId};
 
 use super::agent_states;
 use super::error::{Result, StoreError, known, known_or_null};
@@ -54,7 +54,7 @@ pub struct Orphan {
     /// Model calls made.
     pub attempts: i32,
     /// The revision that it made already.
-    pub revision_id: Option<crate::domain::id::RevisionId>,
+    pub revision_id: Option<RevisionId>,
 }
 
 struct Row {
@@ -460,7 +460,7 @@ pub(crate) async fn finish(
         ending.outcome.as_str(),
         ending.failure_reason.map(FailureReason::as_str),
         message,
-        ending.revision_id.map(|id| id.uuid()),
+        ending.revision_id.map(RevisionId::uuid),
         ending.attempts,
         ending.usage.prompt_tokens,
         ending.usage.completion_tokens,

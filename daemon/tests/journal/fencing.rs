@@ -28,6 +28,9 @@ async fn a_zombie_writes_nothing() {
     silence(&database, &a).await;
     let new = b.journal.claim(project).await.unwrap();
     assert_eq!(new.epoch, old.epoch + 1);
+    // The head is still where the zombie knows it to be: only the epoch is not.
+    let refused = a.journal.append(line(old, "zombie\n")).await;
+    assert!(matches!(refused, Err(AppendError::Fenced)), "{refused:?}");
     b.journal.append(line(new, "taken over\n")).await.unwrap();
 
     for _ in 0..3 {

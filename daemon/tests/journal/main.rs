@@ -4,6 +4,8 @@
 //! test makes one of its own and drops it. The crash test makes a cluster of
 //! its own from the Postgres binaries of the machine.
 
+#![expect(clippy::unwrap_used, reason = "this is a test, helpers included")]
+
 mod support;
 
 mod ambiguity;

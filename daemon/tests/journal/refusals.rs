@@ -252,7 +252,7 @@ async fn a_repeated_request_has_one_effect() {
     let account = database.account().await;
     let (a, b) = (database.daemon().await, database.daemon().await);
     let call = |n: usize| {
-        let journal = if n % 2 == 0 { &a } else { &b }.journal.clone();
+        let journal = if n.is_multiple_of(2) { &a } else { &b }.journal.clone();
         tokio::spawn(async move {
             let id = fresh::id();
             let mut append = new_project(id, account);
