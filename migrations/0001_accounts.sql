@@ -85,6 +85,8 @@ create table api_tokens (
     created_at timestamptz not null default now(),
     expires_at timestamptz not null,
     last_used_at timestamptz,
+    -- Kept for a while after, so that revoking twice is no error.
+    revoked_at timestamptz,
     constraint api_tokens_pkey primary key (id),
     constraint api_tokens_token_hash_key unique (token_hash),
     constraint api_tokens_user_fkey foreign key (user_id) references users (id) on delete cascade
@@ -98,6 +100,8 @@ create table throttles (
     key bytea not null,
     window_start timestamptz not null,
     hits integer not null,
+    -- Accounts only: after too many failures in a row, when the next try may be.
+    blocked_until timestamptz,
     constraint throttles_pkey primary key (bucket, key)
 );
 

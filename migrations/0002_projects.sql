@@ -14,6 +14,26 @@ create table daemons (
     constraint daemons_pkey primary key (id)
 );
 
+-- One row a boot of a daemon, bumped in the same transaction as each batch of
+-- events. When the connection dies during COMMIT, this row tells whether the
+-- batch landed, and moving it on makes sure that it never will.
+create table journal_writers (
+    boot_id uuid not null,
+    daemon_id uuid not null,
+    batch bigint not null default 0,
+    constraint journal_writers_pkey primary key (boot_id),
+    constraint journal_writers_daemon_fkey foreign key (daemon_id) references daemons (id) on delete cascade
+) with (fillfactor = 10);
+
+-- Everything that shares this database, as one row: its id labels what is made
+-- on Docker engines.
+create table deployments (
+    one boolean not null default true,
+    id uuid not null,
+    constraint deployments_pkey primary key (one),
+    constraint deployments_one_check check (one)
+);
+
 create table projects (
     id uuid not null,
     team_id uuid not null,
@@ -42,20 +62,25 @@ create table project_heads (
     oldest bigint not null default 1,
     -- Bumped by every take-over; a writer with an older one writes nothing.
     epoch bigint not null default 0,
+    -- Who runs a generation here. The lease lasts as long as that boot's row in
+    -- daemons is fresh, so one heartbeat renews all leases of a daemon.
     owner_daemon_id uuid,
     owner_boot_id uuid,
-    lease_until timestamptz,
     changed_at timestamptz not null default now(),
     constraint project_heads_pkey primary key (project_id),
     constraint project_heads_project_fkey foreign key (project_id) references projects (id) on delete cascade,
     constraint project_heads_head_check check (head >= 0)
-);
+) with (fillfactor = 50);
 create index project_heads_owner_idx on project_heads (owner_daemon_id) where owner_daemon_id is not null;
 
 create table generations (
     id uuid not null,
     project_id uuid not null,
     user_id uuid not null,
+    -- The boot that accepted it, then the one that runs it; when that is dead
+    -- and it is not finished, it is interrupted.
+    daemon_id uuid not null,
+    boot_id uuid not null,
     prompt text not null,
     model text not null,
     demo boolean not null,
@@ -71,6 +96,8 @@ create table generations (
     cost_micro_usd bigint,
     usage_estimated boolean not null default false,
     context_omitted text[] not null default '{}',
+    -- Left by a daemon that does not run it, for the one that does.
+    cancel_requested boolean not null default false,
     first_sequence bigint not null,
     created_at timestamptz not null default now(),
     finished_at timestamptz,
@@ -86,6 +113,7 @@ create index generations_project_idx on generations (project_id, created_at desc
 -- At most one runs per project; any number may wait.
 create unique index generations_running_key on generations (project_id) where state not in ('queued', 'finished');
 create index generations_live_idx on generations (user_id) where state <> 'finished';
+create index generations_daemon_idx on generations (daemon_id) where state <> 'finished';
 
 create table attempts (
     generation_id uuid not null,
@@ -112,7 +140,8 @@ create table events (
     sequence bigint not null,
     kind text not null,
     generation_id uuid,
-    payload jsonb not null,
+    -- json, not jsonb: it is written and read whole, and text of a model may hold a NUL.
+    payload json not null,
     created_at timestamptz not null default now(),
     constraint events_pkey primary key (project_id, sequence),
     constraint events_project_fkey foreign key (project_id) references projects (id) on delete cascade,

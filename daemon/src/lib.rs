@@ -15,6 +15,7 @@
 
 pub mod app;
 pub mod config;
+pub mod control;
 pub mod domain;
 pub mod fresh;
 pub mod journal;

@@ -1,1 +1,16 @@
-//! x
+//! `kiln`: the client of `kilnd`, for people and for scripts.
+//!
+//! A tour, from the outside in:
+//!
+//! - [`cli`] is the command line: arguments, commands, and what is printed.
+//! - [`client`] talks to the daemon, and is the only place that names tonic.
+//! - [`config`] reads the configuration file and the environment, once.
+//! - [`sanitise`] takes the control characters out of text that others wrote.
+//!
+//! What this crate refuses to do: it knows nothing of the daemon but its
+//! schema, and it never lets a byte that somebody else chose steer the terminal.
+
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod sanitise;

@@ -53,6 +53,9 @@ pub enum Error {
     /// The sign-in is too old for this.
     #[error("sign in again first: this needs a sign-in at most ten minutes old")]
     FreshSignInRequired,
+    /// An API token will not do.
+    #[error("this needs a signed-in session; an api token does not do")]
+    SessionRequired,
     /// A browser sent this.
     #[error("calls from a browser are refused")]
     OriginRefused,
@@ -82,6 +85,10 @@ pub enum Error {
     /// This `request_id` stands for something else.
     #[error("this request_id was used for another request, or for one whose answer was a secret")]
     RequestIdReused,
+    /// The first call with this `request_id` made this already. A use case
+    /// answers with it; it never reaches a client.
+    #[error("answered before")]
+    Repeated(uuid::Uuid),
     /// The position was compacted away.
     #[error("the log no longer goes back that far; the oldest entry is {oldest}")]
     SequenceCompacted {

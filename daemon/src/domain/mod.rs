@@ -4,6 +4,7 @@
 //! names a framework: values come in as arguments.
 
 pub mod account;
+pub mod credential;
 pub mod error;
 pub mod event;
 pub mod generation;

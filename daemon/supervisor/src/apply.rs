@@ -31,6 +31,18 @@ pub struct Applied {
     pub deleted_count: usize,
 }
 
+/// What stays when a slot is cleared: what was installed.
+const KEPT: &str = "node_modules";
+
+/// What goes before files are written.
+#[derive(Clone, Copy, Debug)]
+pub enum Before<'a> {
+    /// These paths.
+    Delete(&'a [RelativePath]),
+    /// Everything but `node_modules`, whatever is there.
+    Clear,
+}
+
 /// Deletes paths of a slot and writes the files of a tar stream to it.
 ///
 /// # Errors
@@ -40,11 +52,15 @@ pub struct Applied {
 pub fn apply(
     workspace: &Workspace,
     slot: Slot,
-    delete_paths: &[RelativePath],
+    before: Before<'_>,
     stream: impl Read,
 ) -> Result<Applied, Error> {
     let staging = workspace.staging()?;
     let files = upload::read(stream, &staging.directory)?;
+    let delete_paths = match before {
+        Before::Delete(paths) => paths,
+        Before::Clear => &[],
+    };
     let written: BTreeSet<&RelativePath> = files.iter().map(|file| &file.path).collect();
     // What is also written is replaced, without a moment in which it is missing.
     let deletions: Vec<&RelativePath> = delete_paths
@@ -57,6 +73,10 @@ pub fn apply(
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     let slot = workspace.slot(slot)?;
+    let mut applied = Applied::default();
+    if let Before::Clear = before {
+        applied.deleted_count = clear(&slot, &staging.directory)?;
+    }
     for path in &deletions {
         check_deletion(&slot, path)?;
     }
@@ -64,7 +84,6 @@ pub fn apply(
         check_write(&slot, path, &deletions)?;
     }
 
-    let mut applied = Applied::default();
     for path in &deletions {
         applied.deleted_count += usize::from(delete(&slot, path)?);
     }
@@ -83,6 +102,22 @@ pub fn apply(
         prune(&slot, path);
     }
     Ok(applied)
+}
+
+/// Moves what is in a slot out of it, to be removed with the staging directory.
+fn clear(slot: &OwnedFd, staging: &OwnedFd) -> Result<usize, Error> {
+    let mut count = 0;
+    for (name, _) in beneath::entries(slot).map_err(Error::system("look at a slot"))? {
+        if name.as_bytes() == KEPT.as_bytes() {
+            continue;
+        }
+        match renameat(slot, name.as_c_str(), staging, format!("cleared-{count}").as_str()) {
+            Ok(()) => count += 1,
+            Err(Errno::ENOENT) => {}
+            Err(error) => return Err(Error::system("clear a slot")(error)),
+        }
+    }
+    Ok(count)
 }
 
 fn check_deletion(slot: &OwnedFd, path: &RelativePath) -> Result<(), Error> {

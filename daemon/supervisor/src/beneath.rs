@@ -4,7 +4,7 @@
 use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use nix::dir::{Dir, Type};
 use nix::errno::Errno;
@@ -36,7 +36,7 @@ pub type Entry = (CString, bool);
 /// `ELOOP` if any part of it is a link, `EXDEV` if it leads out, and whatever
 /// else opening says.
 pub fn open(directory: impl AsFd, path: &Path, flags: OFlag, mode: Mode) -> nix::Result<OwnedFd> {
-    let flags = flags | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
+    let flags = flags | OFlag::O_CLOEXEC;
     let how = OpenHow::new()
         .flags(flags)
         .mode(if flags.contains(OFlag::O_CREAT) {
@@ -127,7 +127,7 @@ pub fn entries(directory: &OwnedFd) -> nix::Result<Vec<Entry>> {
 }
 
 /// The same without `openat2`: name by name, each without following it. As safe
-/// for paths without `..`, only slower, and a linked directory reads as `ENOTDIR`.
+/// for paths without `..`, only slower.
 fn open_by_name(
     directory: impl AsFd,
     path: &Path,
@@ -136,20 +136,30 @@ fn open_by_name(
 ) -> nix::Result<OwnedFd> {
     let mut names = path.components().peekable();
     let mut held: Option<OwnedFd> = None;
-    while let Some(name) = names.next() {
-        let std::path::Component::Normal(name) = name else {
-            return Err(Errno::EXDEV);
+    while let Some(component) = names.next() {
+        let name = match component {
+            Component::Normal(name) => name,
+            Component::CurDir => OsStr::new("."),
+            Component::Prefix(_) | Component::RootDir | Component::ParentDir => {
+                return Err(Errno::EXDEV);
+            }
+        };
+        let is_last = names.peek().is_none();
+        let flags = if is_last {
+            flags
+        } else {
+            OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC
         };
         let from = held.as_ref().map_or(directory.as_fd(), OwnedFd::as_fd);
-        if names.peek().is_none() {
-            return openat(from, name, flags, mode);
+        let opened = match openat(from, name, flags | OFlag::O_NOFOLLOW, mode) {
+            // Of a link that is not followed this says that it is no directory.
+            Err(Errno::ENOTDIR) if kind(from, name)? == Kind::Other => Err(Errno::ELOOP),
+            opened => opened,
+        }?;
+        if is_last {
+            return Ok(opened);
         }
-        held = Some(openat(
-            from,
-            name,
-            OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC,
-            Mode::empty(),
-        )?);
+        held = Some(opened);
     }
     Err(Errno::ENOENT)
 }
@@ -170,22 +180,26 @@ mod tests {
         std::os::unix::fs::symlink("real", root.path().join("in")).unwrap();
         std::os::unix::fs::symlink("real/file", root.path().join("link")).unwrap();
         let directory = std::fs::File::open(root.path()).unwrap();
-        let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC | OFlag::O_NOFOLLOW;
-        for path in ["out/secret", "in/file", "link"] {
-            let path = Path::new(path);
-            assert_eq!(
-                open(&directory, path, flags, Mode::empty()).err(),
-                Some(Errno::ELOOP)
-            );
-            assert!(matches!(
-                open_by_name(&directory, path, flags, Mode::empty()).err(),
-                Some(Errno::ELOOP | Errno::ENOTDIR)
-            ));
+        let directory = AsFd::as_fd(&directory);
+        for flags in [OFlag::O_RDONLY, OFlag::O_RDONLY | OFlag::O_DIRECTORY] {
+            let both = |path: &str| {
+                let path = Path::new(path);
+                [
+                    open(directory, path, flags, Mode::empty()).map(drop),
+                    open_by_name(directory, path, flags, Mode::empty()).map(drop),
+                ]
+            };
+            for link in ["out", "in", "out/secret", "in/file", "link", "out/"] {
+                assert_eq!(both(link), [Err(Errno::ELOOP); 2], "{link}");
+            }
+            for leading_out in ["..", "../x", "/etc"] {
+                assert_eq!(both(leading_out), [Err(Errno::EXDEV); 2], "{leading_out}");
+            }
+            assert_eq!(both("nothing"), [Err(Errno::ENOENT); 2]);
+            assert_eq!(both("real/file/x"), [Err(Errno::ENOTDIR); 2]);
+            for there in [".", "real"] {
+                assert_eq!(both(there), [Ok(()); 2], "{there}");
+            }
         }
-        assert!(open(&directory, Path::new("../x"), flags, Mode::empty()).is_err());
-        assert!(open_by_name(&directory, Path::new("../x"), flags, Mode::empty()).is_err());
-        let path = Path::new("real/file");
-        assert!(open(&directory, path, flags, Mode::empty()).is_ok());
-        assert!(open_by_name(&directory, path, flags, Mode::empty()).is_ok());
     }
 }

@@ -7,6 +7,8 @@ use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
 
+use nix::sys::signal::SigSet;
+
 /// As shells say it: there is no such command.
 const NOT_FOUND: u8 = 127;
 /// As shells say it: it cannot be run.
@@ -24,7 +26,9 @@ pub fn run(mut command: impl Iterator<Item = OsString>) -> ExitCode {
     let Some(program) = command.next() else {
         return ExitCode::from(NOT_FOUND);
     };
-    // Also gives back the default signal mask and SIGPIPE.
+    // The first process blocks what it listens to, and that is inherited.
+    let _ = SigSet::empty().thread_set_mask();
+    // Gives back SIGPIPE by itself.
     let error = Command::new(&program).args(command).exec();
     let _ = writeln!(
         std::io::stderr(),

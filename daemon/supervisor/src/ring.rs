@@ -113,7 +113,7 @@ impl Ring {
         slot: &'static str,
     ) -> bool {
         self.write(origin, slot, |budget, writer| {
-            cutter.feed(bytes, budget, writer)
+            cutter.feed(bytes, budget, writer);
         })
     }
 

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::apply::Before;
 use crate::dev_server::DevServers;
 use crate::error::Error;
 use crate::follow::{AtEnd, Follower};
@@ -121,11 +122,17 @@ impl SupervisorService for Server {
             .ok_or_else(|| Error::Invalid("header: missing".to_owned()))?;
         let slot = Slot::parse(&header.slot)?;
         let delete_paths = convert::paths(&header.delete_paths)?;
+        let clear = header.clear;
         let stream = upload_stream(first.data, messages);
         let applied = self
             .change(move |workspace| {
                 let reader = SyncIoBridge::new(StreamReader::new(stream));
-                apply::apply(workspace, slot, &delete_paths, reader)
+                let before = if clear {
+                    Before::Clear
+                } else {
+                    Before::Delete(&delete_paths)
+                };
+                apply::apply(workspace, slot, before, reader)
             })
             .await?;
         Ok(Response::new(proto::ApplyFilesResponse {

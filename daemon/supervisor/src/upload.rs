@@ -110,6 +110,7 @@ fn copy(
 }
 
 /// What the stream itself said is passed on; the rest is the archive's fault.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn broken(error: io::Error) -> Error {
     match error.kind() {
         io::ErrorKind::ConnectionAborted | io::ErrorKind::TimedOut => {

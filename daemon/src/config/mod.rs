@@ -1,10 +1,15 @@
 //! Configuration: one struct, read and validated before anything starts.
 
+mod load;
+mod raw;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use secrecy::SecretString;
+
+pub use load::{ConfigError, DEFAULT_IMAGE, OPENROUTER_URL, Sources, load};
 
 /// Everything that can be set. The file has the same names as the fields
 /// (`[model] base_url = …`); every key has an environment variable
@@ -29,6 +34,26 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Limits.
     pub limits: LimitsConfig,
+    /// Logs.
+    pub log: LogConfig,
+}
+
+/// Logs.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// A filter such as `info` or `kiln_daemon=debug,info`.
+    pub level: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
 }
 
 /// Where the API listens.

@@ -1,0 +1,183 @@
+//! Starting a sandbox without a prompt: the newest healthy revision goes
+//! through the gate again, and the preview shows it.
+
+use std::collections::HashSet;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::{Stream, StreamExt};
+use sqlx::PgPool;
+
+use super::access;
+use super::gate::{self, Candidate, Stopped, Verdict};
+use super::generations::load;
+use super::progress::Progress;
+use super::reporter::Reporter;
+use super::sandboxes::Sandboxes;
+use crate::domain::account::{Caller, TeamRole};
+use crate::domain::event::Event;
+use crate::domain::generation::GenerationState;
+use crate::domain::id::ProjectId;
+use crate::domain::project::Project;
+use crate::domain::revision::Revision;
+use crate::domain::sandbox::{Sandbox, SandboxState};
+use crate::domain::{Error, Result};
+use crate::journal::Journal;
+use crate::sandbox::LogBatch;
+use crate::shutdown::Shutdown;
+use crate::store::change::RowChange;
+use crate::store::{generations, revisions, sandboxes as rows};
+use crate::template::Templates;
+
+/// What dev servers write, in batches.
+pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogBatch>> + Send>>;
+
+/// What starting needs.
+pub(crate) struct Parts {
+    pub(crate) pool: PgPool,
+    pub(crate) journal: Journal,
+    pub(crate) sandboxes: Sandboxes,
+    pub(crate) templates: Arc<Templates>,
+    pub(crate) progress: Arc<Progress>,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Use cases around the sandbox of a project.
+#[derive(Clone)]
+pub struct Launcher {
+    parts: Arc<Parts>,
+    /// Projects that are being started here.
+    starting: Arc<Mutex<HashSet<ProjectId>>>,
+}
+
+impl Launcher {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts: Arc::new(parts),
+            starting: Arc::default(),
+        }
+    }
+
+    /// Starts the newest healthy revision, or the newest at all; where one is
+    /// shown already, nothing happens.
+    ///
+    /// # Errors
+    /// As the schema says at `StartSandbox`.
+    pub async fn start(&self, caller: &Caller, id: ProjectId) -> Result<(Project, Option<Sandbox>)> {
+        let pool = &self.parts.pool;
+        let project = access::project(pool, caller, id, TeamRole::Editor).await?;
+        if let Some(running) = generations::running(pool, id).await? {
+            return Err(Error::GenerationRunning(running.id));
+        }
+        let revision = match revisions::newest_healthy(pool, id).await? {
+            Some(revision) => revision,
+            None => revisions::head(pool, id).await?.ok_or(Error::NoRevision)?,
+        };
+        let shown = self.parts.sandboxes.held(id).and_then(|held| held.shown());
+        let fresh = self.starting.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        if !fresh {
+            return Ok((project, rows::of_project(pool, id).await?));
+        }
+        if shown.is_some_and(|(_, shown)| shown == revision.id) {
+            self.done(id);
+            return Ok((project, rows::of_project(pool, id).await?));
+        }
+        // The engine is asked while the caller waits: its absence is an answer.
+        if let Err(error) = self.parts.sandboxes.engine().info().await {
+            self.done(id);
+            return Err(error.into());
+        }
+        self.spawn(project.clone(), revision);
+        Ok((project, rows::of_project(pool, id).await?))
+    }
+
+    /// Stops the sandbox.
+    ///
+    /// # Errors
+    /// As the schema says at `StopSandbox`.
+    pub async fn stop(&self, caller: &Caller, id: ProjectId) -> Result<(Project, Option<Sandbox>)> {
+        let project = access::project(&self.parts.pool, caller, id, TeamRole::Editor).await?;
+        if let Some(running) = generations::running(&self.parts.pool, id).await? {
+            return Err(Error::GenerationRunning(running.id));
+        }
+        let sandbox = self.parts.sandboxes.stop(id, "stopped by a user").await?;
+        Ok((project, sandbox))
+    }
+
+    /// How the sandbox is.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn get(&self, caller: &Caller, id: ProjectId) -> Result<(Project, Option<Sandbox>)> {
+        let project = access::project(&self.parts.pool, caller, id, TeamRole::Viewer).await?;
+        Ok((project, rows::of_project(&self.parts.pool, id).await?))
+    }
+
+    /// What the dev servers of a running sandbox write.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::SandboxState`] if it does not run.
+    pub async fn logs(&self, caller: &Caller, id: ProjectId, tail: u32, follow: bool) -> Result<LogStream> {
+        access::project(&self.parts.pool, caller, id, TeamRole::Viewer).await?;
+        let Some(held) = self.parts.sandboxes.held(id) else {
+            let row = rows::of_project(&self.parts.pool, id).await?;
+            return Err(Error::SandboxState(row.map_or(SandboxState::Stopped, |row| row.state)));
+        };
+        let logs = held.supervisor().logs(tail, follow).await?;
+        Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
+    }
+
+    fn spawn(&self, project: Project, revision: Revision) {
+        let this = self.clone();
+        self.parts.shutdown.work.spawn(async move {
+            let id = project.id;
+            if let Err(error) = this.launch(project, revision).await {
+                tracing::warn!(project = %id, %error, "cannot start a sandbox");
+            }
+            this.done(id);
+        });
+    }
+
+    async fn launch(&self, project: Project, revision: Revision) -> Result<()> {
+        let parts = &self.parts;
+        let reporter = Reporter::of_project(parts.journal.clone(), project.id, Arc::clone(&parts.progress));
+        parts.progress.begin(project.id);
+        let template = parts
+            .templates
+            .get(&project.template)
+            .cloned()
+            .ok_or_else(|| Error::internal(format!("template {} is gone", project.template)))?;
+        let tree = load(&parts.pool, revision.id).await?;
+        let candidate = Candidate {
+            project: project.id,
+            revision: revision.id,
+            tree: &tree,
+            template: &template,
+        };
+        match gate::run(&candidate, &parts.sandboxes, &reporter, &Unseen, &parts.shutdown.stopping).await {
+            Ok(Verdict::Passed(passed)) => {
+                let url = project.preview_port.map(crate::preview::url);
+                gate::show(passed, &candidate, &reporter, url).await
+            }
+            Ok(Verdict::Failed { message, .. }) => {
+                tracing::info!(project = %project.id, %message, "a revision did not pass the gate again");
+                Ok(())
+            }
+            Err(Stopped::Error(error)) => Err(error),
+            Err(Stopped::Cancelled | Stopped::Fault(..)) => Ok(()),
+        }
+    }
+
+    fn done(&self, id: ProjectId) {
+        self.starting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+}
+
+/// There is no generation whose state could change.
+struct Unseen;
+
+impl gate::States for Unseen {
+    fn entered(&self, _state: GenerationState) -> (Vec<Event>, Vec<RowChange>) {
+        (vec![], vec![])
+    }
+}

@@ -1,0 +1,145 @@
+//! Commands about a daemon rather than of one: is it there, stop it, delete
+//! what it kept. They work by the socket, the lock and the labels, so that a
+//! daemon that was killed can be cleaned up after too.
+
+use std::time::{Duration, Instant};
+
+use hyper_util::rt::TokioIo;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::config::Config;
+use crate::postgres::{DataDir, DataDirError, ManagedPostgres, ManagedSettings};
+use crate::sandbox::Engine;
+use crate::server::{DEPLOYMENT, STOP_SANDBOXES, ServeError};
+use crate::shutdown::HARD_END;
+
+/// For an answer on the socket.
+const PING_LIMIT: Duration = Duration::from_secs(3);
+
+/// Between two looks at whether a daemon is gone.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Asks whether a daemon serves on the unix socket.
+///
+/// # Errors
+/// None does.
+pub async fn ping(config: &Config) -> Result<(), ServeError> {
+    let socket = config.listen.unix.clone();
+    let shown = socket.display().to_string();
+    let ask = async {
+        let channel = Endpoint::from_static("http://kilnd.invalid")
+            .connect_with_connector(tower::service_fn(move |_| {
+                let socket = socket.clone();
+                async move { tokio::net::UnixStream::connect(socket).await.map(TokioIo::new) }
+            }))
+            .await
+            .map_err(|_| format!("no kilnd answers on {shown}"))?;
+        let answer = HealthClient::new(channel)
+            .check(HealthCheckRequest::default())
+            .await
+            .map_err(|status| format!("kilnd on {shown} does not say how it is: {}", status.message()))?;
+        if answer.into_inner().status() == ServingStatus::Serving {
+            Ok(())
+        } else {
+            Err(format!("kilnd on {shown} is going down"))
+        }
+    };
+    tokio::time::timeout(PING_LIMIT, ask)
+        .await
+        .unwrap_or_else(|_| Err("kilnd does not answer in time".into()))
+        .map_err(ServeError::Unreachable)
+}
+
+/// Stops the daemon of the data directory with its Postgres and its containers;
+/// what a killed one left is stopped too. Where nothing runs, nothing happens.
+///
+/// # Errors
+/// It does not stop, or what it left cannot be removed.
+pub async fn stop(config: &Config) -> Result<(), ServeError> {
+    if !config.data_dir.exists() {
+        return Ok(());
+    }
+    let data_dir = match DataDir::open(&config.data_dir) {
+        Ok(data_dir) => data_dir,
+        Err(DataDirError::Held { pid: Some(pid), .. }) => end(config, pid).await?,
+        Err(error) => return Err(error.into()),
+    };
+    stop_left_over_postgres(config, &data_dir).await?;
+    if let Some(engine) = left_over_engine(config, &data_dir)? {
+        let left = engine.list().await.map_err(anyhow::Error::new)?;
+        for sandbox in left {
+            engine
+                .remove_container(sandbox.id)
+                .await
+                .map_err(anyhow::Error::new)?;
+        }
+    }
+    Ok(())
+}
+
+/// Deletes everything that the daemon of the data directory has kept.
+///
+/// # Errors
+/// A daemon runs, or something cannot be removed.
+pub async fn purge(config: &Config) -> Result<(), ServeError> {
+    stop(config).await?;
+    if !config.data_dir.exists() {
+        return Ok(());
+    }
+    let data_dir = DataDir::open(&config.data_dir)?;
+    if let Some(engine) = left_over_engine(config, &data_dir)? {
+        engine.remove_deployment().await.map_err(anyhow::Error::new)?;
+    }
+    std::fs::remove_dir_all(data_dir.path()).map_err(anyhow::Error::new)?;
+    Ok(())
+}
+
+/// Asks a daemon to stop its sandboxes and itself, and waits until its lock is free.
+async fn end(config: &Config, pid: u32) -> Result<DataDir, ServeError> {
+    std::fs::write(config.data_dir.join(STOP_SANDBOXES), "").map_err(anyhow::Error::new)?;
+    let pid = i32::try_from(pid).map_err(anyhow::Error::new)?;
+    kill(Pid::from_raw(pid), Signal::SIGTERM).map_err(anyhow::Error::new)?;
+    let deadline = Instant::now() + HARD_END + Duration::from_secs(5);
+    loop {
+        match DataDir::open(&config.data_dir) {
+            Ok(data_dir) => return Ok(data_dir),
+            Err(DataDirError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// The cluster of a killed daemon goes on; adopting it is the way to stop it.
+async fn stop_left_over_postgres(config: &Config, data_dir: &DataDir) -> Result<(), ServeError> {
+    if config.database.url.is_some() || !ManagedPostgres::is_running(data_dir) {
+        return Ok(());
+    }
+    let settings = ManagedSettings {
+        bin: config.database.postgres_bin.clone(),
+        runtime_dir: config.runtime_dir.clone(),
+    };
+    let (postgres, _) = ManagedPostgres::start(data_dir, &settings)
+        .await
+        .map_err(anyhow::Error::new)?;
+    let cancelled = CancellationToken::new();
+    cancelled.cancel();
+    postgres.keep(cancelled).await;
+    Ok(())
+}
+
+/// The engine, for what carries the label of this data directory's deployment.
+fn left_over_engine(config: &Config, data_dir: &DataDir) -> Result<Option<Engine>, ServeError> {
+    let Ok(deployment) = std::fs::read_to_string(data_dir.path().join(DEPLOYMENT)) else {
+        return Ok(None);
+    };
+    // The supervisor is not needed to remove things.
+    Engine::new(&config.sandbox, deployment.trim().to_owned(), std::path::PathBuf::new())
+        .map(Some)
+        .map_err(|error| ServeError::Configuration(error.to_string()))
+}
