@@ -1,6 +1,7 @@
 //! Taking away what a deployment has at an engine: leftovers of helpers at any
 //! time, everything when the deployment ends. Nothing else is touched.
 
+use bollard::models::ContainerSummary;
 use bollard::query_parameters::{
     ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
     ListVolumesOptionsBuilder, RemoveImageOptionsBuilder,
@@ -8,7 +9,6 @@ use bollard::query_parameters::{
 
 use super::engine::{CALL, Engine, REMOVE};
 use super::error::SandboxError;
-use super::labels::HELPER;
 
 /// How much was removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,10 +29,16 @@ impl Engine {
     pub async fn remove_deployment(&self) -> Result<Removed, SandboxError> {
         let docker = self.docker().await?;
         let filter = self.labels().filter_all();
-        let mut removed = Removed {
-            containers: self.remove_all_containers(&filter).await?,
-            ..Removed::default()
-        };
+        let mut removed = Removed::default();
+        for id in self
+            .own_containers()
+            .await?
+            .into_iter()
+            .filter_map(|it| it.id)
+        {
+            self.force_remove(&docker, &id).await?;
+            removed.containers += 1;
+        }
 
         let options = ListVolumesOptionsBuilder::default()
             .filters(&filter)
@@ -79,8 +85,19 @@ impl Engine {
 
     /// Removes all helper containers. The caller holds the lock of preparations.
     pub(super) async fn remove_helpers(&self) -> Result<usize, SandboxError> {
-        self.remove_all_containers(&self.labels().filter_with(HELPER))
-            .await
+        let mut count = 0;
+        let docker = self.docker().await?;
+        for container in self.own_containers().await? {
+            let names = container.names.unwrap_or_default();
+            let labels = container.labels.unwrap_or_default();
+            if let Some(id) = container.id
+                && self.labels().is_helper(&names, &labels)
+            {
+                self.force_remove(&docker, &id).await?;
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     /// Removes an image with all of its names, unless a container uses it.
@@ -100,28 +117,18 @@ impl Engine {
         }
     }
 
-    async fn remove_all_containers(
-        &self,
-        filter: &std::collections::HashMap<String, Vec<String>>,
-    ) -> Result<usize, SandboxError> {
+    async fn own_containers(&self) -> Result<Vec<ContainerSummary>, SandboxError> {
         let docker = self.docker().await?;
         let options = ListContainersOptionsBuilder::default()
             .all(true)
-            .filters(filter)
+            .filters(&self.labels().filter_all())
             .build();
-        let containers = self
-            .call(
-                "list containers",
-                CALL,
-                docker.list_containers(Some(options)),
-            )
-            .await?;
-        let mut count = 0;
-        for id in containers.into_iter().filter_map(|container| container.id) {
-            self.force_remove(&docker, &id).await?;
-            count += 1;
-        }
-        Ok(count)
+        self.call(
+            "list containers",
+            CALL,
+            docker.list_containers(Some(options)),
+        )
+        .await
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use super::engine::{CALL, Engine, REMOVE, START};
 use super::error::SandboxError;
 use super::image::PreparedImage;
-use super::labels::{HELPER, container_name, data_name, sandbox_of, workspace_name};
+use super::labels::{container_name, data_name, sandbox_of, workspace_name};
 use super::profile;
 use crate::domain::id::SandboxId;
 
@@ -184,9 +184,8 @@ impl Engine {
         let mut found = BTreeMap::new();
         for container in containers {
             let labels = container.labels.unwrap_or_default();
-            if labels.contains_key(HELPER) {
-                continue;
-            }
+            // A helper has no sandbox, nor has what somebody made by hand from a
+            // prepared image.
             let (Some(id), Some(container_id)) = (sandbox_of(&labels), container.id) else {
                 continue;
             };

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use super::container::ContainerId;
 use super::engine::Engine;
 use super::error::{SandboxError, engine_error};
-use super::labels::{HELPER, sandbox_of};
+use super::labels::sandbox_of;
 use crate::domain::id::SandboxId;
 
 /// Something that happened to the container of a sandbox.
@@ -82,9 +82,6 @@ impl Engine {
 fn read(message: EventMessage) -> Option<EngineEvent> {
     let actor = message.actor?;
     let attributes = actor.attributes.unwrap_or_default();
-    if attributes.contains_key(HELPER) {
-        return None;
-    }
     let kind = match message.action?.as_str() {
         "oom" => EngineEventKind::OutOfMemory,
         "die" => EngineEventKind::Died {

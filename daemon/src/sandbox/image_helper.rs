@@ -7,7 +7,7 @@ use std::time::Duration;
 use bollard::container::{AttachContainerResults, LogOutput};
 use bollard::models::ContainerConfig;
 use bollard::query_parameters::{
-    AttachContainerOptionsBuilder, CommitContainerOptionsBuilder, CreateContainerOptions,
+    AttachContainerOptionsBuilder, CommitContainerOptionsBuilder, CreateContainerOptionsBuilder,
     StartContainerOptions, UploadToContainerOptionsBuilder,
 };
 use futures::StreamExt;
@@ -18,7 +18,6 @@ use super::engine::{Engine, REMOVE, START};
 use super::error::{SandboxError, bounded};
 use super::image::TemplateImage;
 use super::image_archive::Ingredients;
-use super::labels::HELPER;
 use super::profile;
 
 /// Longest installation.
@@ -42,8 +41,7 @@ impl Engine {
         let archive = ingredients.archive(template)?;
         let docker = self.docker().await?;
         let network = self.ensure_network().await?;
-        let mut labels = self.labels().common(self.id().await?);
-        labels.insert(HELPER.to_owned(), "image".to_owned());
+        let labels = self.labels().common(self.id().await?);
         let body = profile::helper(
             base.to_owned(),
             &template.install,
@@ -52,11 +50,14 @@ impl Engine {
             network,
             self.config(),
         );
+        let options = CreateContainerOptionsBuilder::default()
+            .name(&self.labels().helper(key))
+            .build();
         let helper = self
             .call(
                 "create helper",
                 START,
-                docker.create_container(None::<CreateContainerOptions>, body),
+                docker.create_container(Some(options), body),
             )
             .await?
             .id;

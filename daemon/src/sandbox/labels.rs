@@ -14,8 +14,6 @@ pub(super) const DEPLOYMENT: &str = "kiln.deployment";
 pub(super) const ENGINE: &str = "kiln.engine";
 /// The sandbox that it belongs to.
 pub(super) const SANDBOX: &str = "kiln.sandbox";
-/// A container that prepares an image, for a moment.
-pub(super) const HELPER: &str = "kiln.helper";
 /// A prepared image: the key of what is in it.
 pub(super) const PREPARED: &str = "kiln.prepared";
 
@@ -86,6 +84,27 @@ impl Labels {
         format!("kiln{}", self.short())
     }
 
+    /// Name of the container that prepares an image, for a moment. It is a name
+    /// and no label, since an image passes its labels on to what is made from it.
+    pub(super) fn helper(&self, key: &str) -> String {
+        format!("{}{key}", self.helper_prefix())
+    }
+
+    /// Whether a container with these names and labels is such a helper of this
+    /// deployment.
+    pub(super) fn is_helper(&self, names: &[String], labels: &HashMap<String, String>) -> bool {
+        let prefix = self.helper_prefix();
+        self.own(labels)
+            && !labels.contains_key(SANDBOX)
+            && names
+                .iter()
+                .any(|name| name.trim_start_matches('/').starts_with(&prefix))
+    }
+
+    fn helper_prefix(&self) -> String {
+        format!("kiln-helper-{}-", self.short())
+    }
+
     /// Repository of the prepared images.
     pub(super) fn image_repository(&self) -> String {
         format!("kiln-sandbox-{}", self.short())
@@ -121,5 +140,17 @@ mod tests {
         let labels = Labels::new("0198f0a4-7b1c-7000-8000-000000000000".to_owned());
         assert!(labels.bridge().len() <= 15);
         assert_ne!(labels.bridge(), Labels::new("other".to_owned()).bridge());
+    }
+
+    #[test]
+    fn a_helper_is_known_by_its_name_and_owner_and_no_sandbox_is_one() {
+        let labels = Labels::new("one".to_owned());
+        let names = [format!("/{}", labels.helper("00"))];
+        assert!(labels.is_helper(&names, &labels.common("engine")));
+        let id = SandboxId::from(uuid::Uuid::nil());
+        assert!(!labels.is_helper(&names, &labels.sandbox("engine", id)));
+        assert!(!labels.is_helper(&["/by-hand".to_owned()], &labels.common("engine")));
+        let other = Labels::new("two".to_owned());
+        assert!(!labels.is_helper(&names, &other.common("engine")));
     }
 }

@@ -195,7 +195,8 @@ impl Supervisor {
     }
 
     /// Deletes paths of a slot, then writes files, following no link. Paths that
-    /// are not there to be deleted are no error.
+    /// are not there to be deleted are no error. Everything must fit before
+    /// anything is deleted: to make room, delete in a call of its own.
     pub async fn apply(
         &self,
         slot: Slot,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
+use kiln_daemon::domain;
 use kiln_daemon::domain::sandbox::Slot;
 use kiln_daemon::sandbox::profile::ENVIRONMENT;
 use kiln_daemon::sandbox::{Before, SandboxError};
@@ -214,11 +215,20 @@ async fn a_full_workspace_says_so_and_recovers() {
         .apply(Slot::A, Before::Keep, &[], files())
         .await;
     assert!(matches!(full, Err(SandboxError::DiskFull)), "{full:?}");
-    // Deletes come first, so that they make room.
-    let applied = sandbox
-        .supervisor
-        .apply(Slot::A, Before::Keep, &["big".to_owned()], files())
-        .await
-        .unwrap();
-    assert_eq!((applied.written, applied.deleted), (1, 1));
+    assert!(matches!(
+        domain::Error::from(full.unwrap_err()),
+        domain::Error::SandboxDisk
+    ));
+    let apply = |deletes: Vec<String>, files: Vec<(String, Bytes)>| {
+        let supervisor = sandbox.supervisor.clone();
+        async move {
+            let applied = supervisor
+                .apply(Slot::A, Before::Keep, &deletes, files)
+                .await
+                .unwrap();
+            (applied.written, applied.deleted)
+        }
+    };
+    assert_eq!(apply(vec!["big".to_owned()], vec![]).await, (0, 1));
+    assert_eq!(apply(vec![], files().to_vec()).await, (1, 0));
 }

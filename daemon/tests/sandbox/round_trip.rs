@@ -37,7 +37,8 @@ async fn files_go_in_and_come_out() {
         ("index.html".to_owned(), Bytes::from_static(b"<p>")),
         ("src/empty.ts".to_owned(), Bytes::new()),
         (long.clone(), Bytes::from_static(b"deep")),
-        ("big.bin".to_owned(), Bytes::from(vec![9_u8; 3 << 20])),
+        ("big.bin".to_owned(), Bytes::from(vec![9_u8; 1 << 20])),
+        ("more.bin".to_owned(), Bytes::from(vec![8_u8; 1 << 20])),
     ];
     let applied = sandbox
         .supervisor
@@ -49,7 +50,7 @@ async fn files_go_in_and_come_out() {
         )
         .await
         .unwrap();
-    assert_eq!((applied.written, applied.deleted), (4, 0));
+    assert_eq!((applied.written, applied.deleted), (5, 0));
     for (path, content) in &files {
         let read = sandbox
             .supervisor
@@ -74,12 +75,12 @@ async fn files_go_in_and_come_out() {
         .apply(
             Slot::A,
             Before::Keep,
-            &["src/empty.ts".to_owned(), "big.bin".to_owned()],
+            &["src/empty.ts", "big.bin", "more.bin"].map(str::to_owned),
             [("index.html".to_owned(), Bytes::from_static(b"<b>"))],
         )
         .await
         .unwrap();
-    assert_eq!((applied.written, applied.deleted), (1, 2));
+    assert_eq!((applied.written, applied.deleted), (1, 3));
     assert_eq!(
         sandbox.shell("cat index.html; ls").await,
         "<b>directory\nindex.html"
