@@ -116,6 +116,8 @@ pub fn load(
         ("--server", overrides.server.clone()),
         ("KILN_SERVER", text("KILN_SERVER")),
         ("KILN_SOCKET", text("KILN_SOCKET").map(as_socket)),
+        // What is said to the daemon counts here too.
+        ("KILN_LISTEN_UNIX", text("KILN_LISTEN_UNIX").map(as_socket)),
         (
             "KILN_RUNTIME_DIR",
             variable("KILN_RUNTIME_DIR").map(|dir| socket_in(&PathBuf::from(dir))),

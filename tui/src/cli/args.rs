@@ -409,7 +409,7 @@ Examples:
     SignUp {
         /// E-mail of the new account
         email: Option<String>,
-        /// What to call you [default: the part of the e-mail before the @]
+        /// What to call you [default: the beginning of the e-mail]
         #[arg(long)]
         name: Option<String>,
         /// Read password and invite from stdin, a line each

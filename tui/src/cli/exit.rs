@@ -150,9 +150,12 @@ impl From<Error> for Failure {
             ),
             Error::Refused(refusal) => {
                 let exit = match refusal.reason.as_deref() {
-                    Some("BAD_CREDENTIALS" | "NOT_LOCAL_OWNER" | "FRESH_SIGN_IN_REQUIRED") => {
-                        Exit::NotSignedIn
-                    }
+                    Some(
+                        "BAD_CREDENTIALS"
+                        | "NOT_LOCAL_OWNER"
+                        | "FRESH_SIGN_IN_REQUIRED"
+                        | "SESSION_REQUIRED",
+                    ) => Exit::NotSignedIn,
                     _ => Exit::Failed,
                 };
                 let hint = hints::for_refusal(&refusal);

@@ -2,10 +2,11 @@
 //! whole or not there: it is written beside its place and moved.
 
 use std::fs::OpenOptions;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use futures::StreamExt;
 use kiln_proto::v1 as pb;
 
@@ -19,6 +20,8 @@ use crate::client::Error;
 
 /// An archive with more than this is a fault: projects have at most 16 MiB.
 const ARCHIVE_MAX: usize = 64 << 20;
+/// What is unpacked of it, in bytes, to see that it is whole.
+const CONTENT_MAX: u64 = 256 << 20;
 /// The longest wait for the next piece.
 const SILENCE: Duration = Duration::from_secs(60);
 
@@ -104,10 +107,11 @@ fn default_name(name: &str, number: i32) -> String {
     format!("{stem}-r{number}.tar.gz")
 }
 
-/// Whether the bytes begin like gzip and carry a trailer that can be one: with
-/// less, a break in the stream would pass for an archive.
+/// Whether the bytes are one gzip stream to its very end, checksum included:
+/// with less, a break would pass for an archive.
 fn is_whole_gzip(bytes: &[u8]) -> bool {
-    bytes.len() >= 18 && bytes.starts_with(&[0x1f, 0x8b, 8])
+    let mut decoder = GzDecoder::new(bytes).take(CONTENT_MAX);
+    std::io::copy(&mut decoder, &mut std::io::sink()).is_ok_and(|length| length < CONTENT_MAX)
 }
 
 fn write(path: &Path, bytes: &[u8], force: bool) -> Result<(), Stop> {
@@ -161,6 +165,17 @@ mod tests {
         assert_eq!(default_name("../../etc", 1), "etc-r1.tar.gz");
         assert_eq!(default_name("漢字", 1), "project-r1.tar.gz");
         assert_eq!(default_name("-rf", 1), "rf-r1.tar.gz");
+    }
+
+    #[test]
+    fn an_archive_that_was_cut_anywhere_is_noticed() {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(b"some files").unwrap();
+        let whole = encoder.finish().unwrap();
+        assert!(is_whole_gzip(&whole));
+        for end in 0..whole.len() {
+            assert!(!is_whole_gzip(&whole[..end]), "{end}");
+        }
     }
 
     #[test]

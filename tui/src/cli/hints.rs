@@ -47,6 +47,9 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
         }
         "NOT_LOCAL_OWNER" => "sign in with e-mail and password: `kiln auth sign-in EMAIL`",
         "FRESH_SIGN_IN_REQUIRED" => "run `kiln auth sign-in` again, then this",
+        "SESSION_REQUIRED" => "an API token cannot do this: leave KILN_TOKEN out and sign in",
+        "LIMIT_REACHED" => "remove one that is not needed, then try again",
+        "OVERLOADED" => "try again in a moment",
         "SCOPE_REQUIRED" => "use a token with this scope, or sign in: `kiln auth sign-in`",
         "ROLE_REQUIRED" => "ask an owner of the team",
         "BUDGET_EXCEEDED" => "ask the owner to raise the budget, or use a demo model",

@@ -150,6 +150,19 @@ impl Error {
         }
     }
 
+    /// Whether a fresh sign-in would help.
+    pub(super) fn wants_sign_in(&self) -> bool {
+        match self {
+            Self::NotSignedIn { .. } => true,
+            Self::Refused(refusal) => refusal.reason.as_deref() == Some("FRESH_SIGN_IN_REQUIRED"),
+            Self::Unreachable { .. }
+            | Self::Credentials(_)
+            | Self::Setup(_)
+            | Self::Protocol(_)
+            | Self::Interrupted(_) => false,
+        }
+    }
+
     /// Silence: the call went out, and nothing came back in time.
     pub(super) fn timed_out(address: &Address, limit: Duration) -> Self {
         Self::Unreachable {

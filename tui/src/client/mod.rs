@@ -242,8 +242,8 @@ impl Client {
             .map(move |item| item.map_err(|status| Error::from_status(&address, &status))))
     }
 
-    /// Adds the credential, and where the daemon no longer takes one that it
-    /// gave to its own user, gets another and tries once more.
+    /// Adds the credential, and where the daemon wants a newer one than it gave
+    /// to its own user, gets that and tries once more.
     async fn with_credential<R, F, Fut>(&self, call: F) -> Result<R, Error>
     where
         F: Fn(MetadataValue<Ascii>) -> Fut,
@@ -251,7 +251,7 @@ impl Client {
     {
         let used = self.credential().await?;
         match self.in_time(call(used.header.clone())).await {
-            Err(Error::NotSignedIn { .. }) if used.source == Source::Local => {
+            Err(error) if used.source == Source::Local && error.wants_sign_in() => {
                 let fresh = self.renew(&used).await?;
                 self.in_time(call(fresh.header)).await
             }

@@ -2,8 +2,8 @@
 //! position of what was taken last. What was taken is never taken again, and a
 //! hole is never passed over.
 //!
-//! The position is the business of a [`Cursor`]; the tries are the business of
-//! [`run`]. Neither knows which RPC it is.
+//! The position is the business of a `Cursor`; the tries are the business of
+//! `run`. Neither knows which RPC it is.
 
 use std::future::Future;
 use std::time::Duration;

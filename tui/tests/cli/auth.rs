@@ -51,6 +51,36 @@ fn a_local_session_that_ended_is_replaced_by_itself() {
 }
 
 #[test]
+fn where_a_fresh_sign_in_is_wanted_the_local_owner_gets_one() {
+    let (_dir, daemon) = daemon();
+    let home = Home::with_server(&daemon.address());
+    let stale = refusal(
+        Code::FailedPrecondition,
+        "FRESH_SIGN_IN_REQUIRED",
+        "too long ago",
+    );
+    daemon.fail("CreateApiToken", stale.clone());
+    let ran = home.run(&["auth", "token", "create", "ci"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.stdout, "kiln_k_new\n");
+    assert_eq!(
+        daemon.calls(),
+        [
+            "SignInLocal",
+            "CreateApiToken",
+            "SignInLocal",
+            "CreateApiToken"
+        ]
+    );
+    // Once, and then it is said.
+    daemon.fail("CreateApiToken", stale.clone());
+    daemon.fail("CreateApiToken", stale);
+    let ran = home.run(&["auth", "token", "create", "ci"]);
+    assert_eq!(ran.code, Some(4), "{ran:?}");
+    assert!(ran.stderr.contains("kiln auth sign-in"), "{}", ran.stderr);
+}
+
+#[test]
 fn somebody_elses_socket_asks_for_a_sign_in() {
     let (_dir, daemon) = daemon();
     daemon.state().local = false;

@@ -1,11 +1,17 @@
 //! Files, archives and history.
 
+use std::io::Write;
+
 use kiln_proto::v1 as pb;
 
 use crate::support::{Daemon, Home};
 
-/// Bytes that pass for an archive.
-const ARCHIVE: &[u8] = b"\x1f\x8b\x08 and then some more bytes of it";
+/// What the daemon sends for an archive.
+fn archive() -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(b"some files").unwrap();
+    encoder.finish().unwrap()
+}
 
 fn daemon() -> (tempfile::TempDir, Daemon, Home) {
     let dir = tempfile::tempdir().unwrap();
@@ -25,7 +31,7 @@ fn daemon() -> (tempfile::TempDir, Daemon, Home) {
             health: pb::RevisionHealth::Healthy.into(),
             ..pb::Revision::default()
         }];
-        state.archive = ARCHIVE.to_vec();
+        state.archive = archive();
     }
     let home = Home::with_server(&daemon.address());
     (dir, daemon, home)
@@ -62,13 +68,13 @@ fn an_archive_is_whole_or_not_there() {
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(ran.stdout, "tea-shop-r3.tar.gz\n");
     let path = home.path().join("tea-shop-r3.tar.gz");
-    assert_eq!(std::fs::read(&path).unwrap(), ARCHIVE);
+    assert_eq!(std::fs::read(&path).unwrap(), archive());
 
     // Not replaced unless that is wished.
     assert_eq!(home.run(&["export"]).code, Some(1));
     assert_eq!(home.run(&["export", "--force"]).code, Some(0));
 
-    daemon.state().archive = ARCHIVE[..10].to_vec();
+    daemon.state().archive.pop();
     let ran = home.run(&["export", "-o", "other.tar.gz"]);
     assert_eq!(ran.code, Some(5), "{ran:?}");
     assert!(!home.path().join("other.tar.gz").exists());
@@ -78,7 +84,7 @@ fn an_archive_is_whole_or_not_there() {
 fn an_archive_may_go_to_a_pipe_but_not_to_a_terminal() {
     let (_dir, _daemon, home) = daemon();
     let ran = home.shell("\"$KILN\" export -o - | wc -c");
-    assert_eq!(ran.stdout.trim(), ARCHIVE.len().to_string());
+    assert_eq!(ran.stdout.trim(), archive().len().to_string());
     let (code, shown) = home.on_terminal(&["export", "-o", "-"], &[]);
     assert_eq!(code, 2, "{shown}");
 }
