@@ -5,10 +5,8 @@
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
-use kiln_proto::supervisor::v1::supervisor_service_server::SupervisorServiceServer;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport;
 
 use crate::config::Settings;
 use crate::dev_server::DevServers;
@@ -22,19 +20,6 @@ use crate::signals::{Event, Signals};
 use crate::step::Steps;
 use crate::workspace::Workspace;
 
-/// Streams at once on a connection, and what each may hold unread, in bytes.
-/// The connection's window holds all of them: streams whose ports read nothing
-/// then never keep the others waiting.
-const MAX_STREAMS: u32 = 256;
-const STREAM_WINDOW: u32 = 64 << 10;
-const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
-/// Frames as large as the pieces of uploads and connections.
-const MAX_FRAME: u32 = 64 << 10;
-/// Largest message from the daemon, in bytes: the paths that an upload deletes.
-const MAX_MESSAGE: usize = 2 << 20;
-/// Between pings, and until a missing answer ends the connection.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const PING_WITHIN: Duration = Duration::from_secs(10);
 /// How long stopping may take; engines allow ten seconds.
 const STOPS_WITHIN: Duration = Duration::from_secs(6);
 /// Threads are never given back.
@@ -105,31 +90,17 @@ async fn serve(
         stop: stop.clone(),
         file_changes: Server::file_changes(),
     };
-    let service = SupervisorServiceServer::new(server).max_decoding_message_size(MAX_MESSAGE);
     let listener = listen::listen(&settings.socket)?;
-    let serving = transport::Server::builder()
-        .max_concurrent_streams(MAX_STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(MAX_FRAME)
-        .http2_keepalive_interval(Some(PING_EVERY))
-        .http2_keepalive_timeout(Some(PING_WITHIN))
-        .add_service(service)
-        .serve_with_incoming(listen::connections(listener));
-
-    let result = tokio::select! {
-        result = serving => result.map_err(|error| {
-            Error::system("serve")(std::io::Error::other(error))
-        }),
-        () = stop.cancelled() => Ok(()),
-    };
-    stop.cancel();
+    tokio::select! {
+        never = listen::serve(listener, server) => match never {},
+        () = stop.cancelled() => {}
+    }
     tasks.close();
     // Whatever is left then ends with the sandbox.
     let _ = tokio::time::timeout(STOPS_WITHIN, tasks.wait()).await;
     // Nobody needs it any more, and a new start makes its own.
     let _ = std::fs::remove_file(&settings.socket);
-    result
+    Ok(())
 }
 
 /// What can be done about sharing a user with the code in the sandbox.

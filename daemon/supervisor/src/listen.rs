@@ -1,26 +1,44 @@
-//! The socket: accepts connections, so many at once and no more, and goes on
-//! accepting whatever happens to one of them.
+//! The socket: accepts connections, so many at once and no more, serves HTTP/2
+//! on each, and goes on whatever happens to one of them.
+//!
+//! Not tonic's own server: that one ends when accepting fails once, and lets
+//! every stream put 400 KB into memory ahead of a caller that does not read.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use futures::Stream;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use hyper::server::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use kiln_proto::supervisor::v1::supervisor_service_server::SupervisorServiceServer;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tonic::transport::server::Connected;
+use tokio::task::JoinSet;
 
 use crate::error::Error;
+use crate::server::Server;
 
 /// Most connections at once; the daemon needs one, and another while it comes back.
 const MAX_CONNECTIONS: usize = 16;
 /// After the system had no room for another one.
 const PAUSE: Duration = Duration::from_millis(100);
+/// Streams at once on a connection, and what each may hold unread, in bytes.
+/// The connection's window holds all of them: streams whose ports read nothing
+/// then never keep the others waiting.
+const MAX_STREAMS: u32 = 256;
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = MAX_STREAMS * STREAM_WINDOW;
+/// What each stream may hold unsent, in bytes, whatever window the caller grants.
+const SEND_BUFFER: usize = 64 << 10;
+/// Frames as large as the pieces of uploads and connections.
+const MAX_FRAME: u32 = 64 << 10;
+/// Largest message from the daemon, in bytes: the paths that an upload deletes.
+const MAX_MESSAGE: usize = 2 << 20;
+/// Between pings, and until a missing answer ends the connection.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_WITHIN: Duration = Duration::from_secs(10);
 
 /// Listens on a socket that only its owner may connect to.
 ///
@@ -39,76 +57,38 @@ pub fn listen(path: &Path) -> Result<UnixListener, Error> {
     Ok(listener)
 }
 
-/// Accepts connections for ever.
-pub fn connections(listener: UnixListener) -> impl Stream<Item = io::Result<Peer>> {
-    let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    futures::stream::unfold((listener, permits), |(listener, permits)| async move {
-        // Nobody closes it.
-        let permit = Arc::clone(&permits).acquire_owned().await.ok()?;
-        loop {
-            match listener.accept().await {
-                Ok((stream, _)) => {
-                    let peer = Peer {
-                        stream,
-                        _permit: permit,
-                    };
-                    return Some((Ok(peer), (listener, permits)));
-                }
-                Err(_) => tokio::time::sleep(PAUSE).await,
+/// Serves for ever; dropping it ends all connections.
+pub async fn serve(listener: UnixListener, server: Server) -> Infallible {
+    let service = SupervisorServiceServer::new(server).max_decoding_message_size(MAX_MESSAGE);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept(), if connections.len() < MAX_CONNECTIONS => accepted,
+            // Its end is its caller's affair; so is an error of it.
+            Some(_) = connections.join_next() => continue,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                connections.spawn(serve_one(stream, service.clone()));
             }
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
-    })
+    }
 }
 
-/// A connection that counts.
-#[derive(Debug)]
-pub struct Peer {
+async fn serve_one(
     stream: UnixStream,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Connected for Peer {
-    type ConnectInfo = ();
-
-    fn connect_info(&self) -> Self::ConnectInfo {}
-}
-
-impl AsyncRead for Peer {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Peer {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, buffer)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
+    service: SupervisorServiceServer<Server>,
+) -> Result<(), hyper::Error> {
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_frame_size(MAX_FRAME)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .await
 }

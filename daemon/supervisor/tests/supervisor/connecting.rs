@@ -117,7 +117,10 @@ async fn a_killed_one_takes_its_steps_along() {
 #[tokio::test]
 async fn it_ends_with_the_supervisor() {
     let mut sandbox = Sandbox::start().await;
-    let (mut process, _client) = connect(&sandbox).await;
+    let (mut process, mut client) = connect(&sandbox).await;
+    within(client.get_status(GetStatusRequest {}))
+        .await
+        .unwrap();
     assert_eq!(sandbox.stop(), Some(0));
     assert!(within(process.wait()).await.unwrap().success());
 }

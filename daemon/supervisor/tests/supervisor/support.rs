@@ -258,7 +258,12 @@ pub(crate) async fn connect(socket: &Path) -> Client {
         let socket = socket.clone();
         async move { UnixStream::connect(socket).await.map(TokioIo::new) }
     });
-    let endpoint = Endpoint::from_static("http://supervisor");
+    // Generous, so that what is seen are the supervisor's own bounds. All
+    // streams' windows must fit the connection's: what is not read of one would
+    // keep the others waiting.
+    let endpoint = Endpoint::from_static("http://supervisor")
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(1 << 30);
     loop {
         // The socket is there a moment before it listens.
         if let Ok(channel) = endpoint.connect_with_connector(connector.clone()).await {

@@ -246,6 +246,36 @@ async fn ports_that_do_not_read_hold_nobody_up() {
     drop((held, callers, reading));
 }
 
+/// What a caller lets through is bounded by us and not by its windows.
+#[tokio::test]
+async fn callers_that_do_not_read_take_little_memory() {
+    let sandbox = Sandbox::start().await;
+    let (listener, port) = listener().await;
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            tokio::spawn(async move {
+                let piece = [7; 64 << 10];
+                while stream.write_all(&piece).await.is_ok() {}
+            });
+        }
+    });
+    let before = resident_bytes(sandbox.pid());
+    let mut callers = Vec::new();
+    for _ in 0..100 {
+        callers.push(Caller::open(&sandbox.client, port).await.unwrap());
+    }
+    // Other requests are answered, and what is unread has arrived meanwhile.
+    for _ in 0..100 {
+        sandbox.boot_id().await;
+    }
+    let growth = resident_bytes(sandbox.pid()).saturating_sub(before);
+    assert!(growth < 24 << 20, "{growth} bytes more");
+    for caller in &mut callers {
+        caller.read_exactly(1 << 10).await;
+    }
+}
+
 async fn listener_with_echo() -> (tokio::task::JoinHandle<()>, u16) {
     let (listener, port) = listener().await;
     let task = tokio::spawn(async move {
