@@ -439,7 +439,6 @@ fn serve(config: &Config, app: App, listeners: Listeners, shutdown: &Shutdown) {
         .spawn(listeners.accept(limits, shutdown.stopping.clone(), sender));
     let (stopping, closing) = (shutdown.stopping.clone(), shutdown.closing.clone());
     shutdown.support.spawn(async move {
-        let mut health = health;
         health
             .set_service_status("", tonic_health::ServingStatus::Serving)
             .await;

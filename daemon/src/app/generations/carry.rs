@@ -215,7 +215,10 @@ struct Base {
 
 impl Life<'_> {
     async fn run(&self, account: &mut Account) -> Result<String, End> {
-        self.enter(GenerationState::Preparing).await?;
+        // One that did not wait was accepted in this state.
+        if self.generation.state == GenerationState::Queued {
+            self.enter(GenerationState::Preparing).await?;
+        }
         let base = self.base().await?;
         let request = self.request(&base).await?;
         self.enter(GenerationState::Generating).await?;

@@ -164,7 +164,12 @@ impl Generations {
             lease.map_or(Fence::None, Lease::fence),
             Arc::clone(&parts.progress),
         );
-        match reporter.emit(vec![started], changes).await {
+        let state = match start {
+            Start::Now => GenerationState::Preparing,
+            Start::Queued => GenerationState::Queued,
+        };
+        let events = vec![started, Event::GenerationStateChanged { state }];
+        match reporter.emit(events, changes).await {
             Ok(_) => {}
             Err(Error::Repeated(earlier)) => {
                 self.release(lease).await;
