@@ -72,8 +72,9 @@ impl project_service_server::ProjectService for ProjectService {
             return Err(fields.into_error().into());
         };
         let mut projects = self.projects.list(&caller, team, rows).await?;
-        let next_page_token =
-            page.finish(&mut projects, |project| (project.created_at, project.id.uuid()));
+        let next_page_token = page.finish(&mut projects, |project| {
+            (project.created_at, project.id.uuid())
+        });
         Ok(Response::new(v1::ListProjectsResponse {
             projects: projects.into_iter().map(convert::project).collect(),
             next_page_token,
@@ -127,7 +128,8 @@ impl project_service_server::ProjectService for ProjectService {
         let message = request.into_inner();
         let mut fields = Fields::default();
         let id = fields.id::<ProjectId>("project_id", &message.project_id);
-        let until = fields.optional_id::<GenerationId>("until_generation_id", &message.until_generation_id);
+        let until =
+            fields.optional_id::<GenerationId>("until_generation_id", &message.until_generation_id);
         let (Some(id), Some(until)) = (id, until) else {
             return Err(fields.into_error().into());
         };
