@@ -36,14 +36,23 @@ pub async fn ping(config: &Config) -> Result<(), ServeError> {
         let channel = Endpoint::from_static("http://kilnd.invalid")
             .connect_with_connector(tower::service_fn(move |_| {
                 let socket = socket.clone();
-                async move { tokio::net::UnixStream::connect(socket).await.map(TokioIo::new) }
+                async move {
+                    tokio::net::UnixStream::connect(socket)
+                        .await
+                        .map(TokioIo::new)
+                }
             }))
             .await
             .map_err(|_| format!("no kilnd answers on {shown}"))?;
         let answer = HealthClient::new(channel)
             .check(HealthCheckRequest::default())
             .await
-            .map_err(|status| format!("kilnd on {shown} does not say how it is: {}", status.message()))?;
+            .map_err(|status| {
+                format!(
+                    "kilnd on {shown} does not say how it is: {}",
+                    status.message()
+                )
+            })?;
         if answer.into_inner().status() == ServingStatus::Serving {
             Ok(())
         } else {
@@ -94,7 +103,10 @@ pub async fn purge(config: &Config) -> Result<(), ServeError> {
     }
     let data_dir = DataDir::open(&config.data_dir)?;
     if let Some(engine) = left_over_engine(config, &data_dir)? {
-        engine.remove_deployment().await.map_err(anyhow::Error::new)?;
+        engine
+            .remove_deployment()
+            .await
+            .map_err(anyhow::Error::new)?;
     }
     std::fs::remove_dir_all(data_dir.path()).map_err(anyhow::Error::new)?;
     Ok(())
@@ -109,7 +121,9 @@ async fn end(config: &Config, pid: u32) -> Result<DataDir, ServeError> {
     loop {
         match DataDir::open(&config.data_dir) {
             Ok(data_dir) => return Ok(data_dir),
-            Err(DataDirError::Held { .. }) if Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+            Err(DataDirError::Held { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(LOOK).await;
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -139,7 +153,11 @@ fn left_over_engine(config: &Config, data_dir: &DataDir) -> Result<Option<Engine
         return Ok(None);
     };
     // The supervisor is not needed to remove things.
-    Engine::new(&config.sandbox, deployment.trim().to_owned(), std::path::PathBuf::new())
-        .map(Some)
-        .map_err(|error| ServeError::Configuration(error.to_string()))
+    Engine::new(
+        &config.sandbox,
+        deployment.trim().to_owned(),
+        std::path::PathBuf::new(),
+    )
+    .map(Some)
+    .map_err(|error| ServeError::Configuration(error.to_string()))
 }

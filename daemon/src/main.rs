@@ -103,7 +103,10 @@ fn sources(arguments: &Arguments) -> Sources {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "the last word of a process that did not start")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the last word of a process that did not start"
+)]
 fn fail(error: &ServeError) -> ExitCode {
     match error {
         ServeError::Other(error) => eprintln!("kilnd: {error:#}"),

@@ -140,17 +140,26 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Daemon, ServeEr
     .map_err(database_error)?;
     let interrupted = journal.recover().await.map_err(database_error)?;
     if interrupted > 0 {
-        tracing::info!(interrupted, "ended what an earlier start of this daemon left running");
+        tracing::info!(
+            interrupted,
+            "ended what an earlier start of this daemon left running"
+        );
     }
     let app = App::build(&config, &data_dir, identity, pool, journal, &shutdown).await?;
     let listeners = Listeners::bind(&config.listen.unix, config.listen.tcp)
         .await
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::AddrInUse => ServeError::AnotherInstance(error.to_string()),
-            _ => ServeError::Configuration(format!("cannot listen on {}: {error}", config.listen.unix.display())),
+            _ => ServeError::Configuration(format!(
+                "cannot listen on {}: {error}",
+                config.listen.unix.display()
+            )),
         })?;
     let tcp = listeners.tcp_address();
-    app.projects.open_previews().await.map_err(anyhow::Error::new)?;
+    app.projects
+        .open_previews()
+        .await
+        .map_err(anyhow::Error::new)?;
     app.spawn_keepers(&shutdown);
     write_bootstrap_code(&app.accounts, &data_dir).await?;
     let daemon = Daemon {
@@ -236,15 +245,24 @@ impl App {
             }
         });
         let edge = Arc::new(
-            Edge::new(&config.model, Some(demo)).map_err(|error| ServeError::Configuration(error.to_string()))?,
+            Edge::new(&config.model, Some(demo))
+                .map_err(|error| ServeError::Configuration(error.to_string()))?,
         );
         let templates = Arc::new(
-            Templates::load(data_dir.path()).map_err(|error| ServeError::Configuration(error.to_string()))?,
+            Templates::load(data_dir.path())
+                .map_err(|error| ServeError::Configuration(error.to_string()))?,
         );
-        let deployment = store::deployments::id(&pool).await.map_err(database_error)?;
-        std::fs::write(data_dir.path().join(DEPLOYMENT), deployment.to_string()).map_err(anyhow::Error::new)?;
-        let engine = Engine::new(&config.sandbox, deployment.to_string(), supervisor_binary(config)?)
-            .map_err(|error| ServeError::Configuration(error.to_string()))?;
+        let deployment = store::deployments::id(&pool)
+            .await
+            .map_err(database_error)?;
+        std::fs::write(data_dir.path().join(DEPLOYMENT), deployment.to_string())
+            .map_err(anyhow::Error::new)?;
+        let engine = Engine::new(
+            &config.sandbox,
+            deployment.to_string(),
+            supervisor_binary(config)?,
+        )
+        .map_err(|error| ServeError::Configuration(error.to_string()))?;
         let progress = Arc::new(Progress::default());
         let sandboxes = Sandboxes::new(sandboxes::Parts {
             engine,
@@ -341,7 +359,11 @@ impl App {
                 }
             }
         });
-        let (accounts, pool, stopping) = (self.accounts.clone(), self.pool.clone(), shutdown.stopping.clone());
+        let (accounts, pool, stopping) = (
+            self.accounts.clone(),
+            self.pool.clone(),
+            shutdown.stopping.clone(),
+        );
         shutdown.support.spawn(async move {
             loop {
                 let pruned = accounts.prune().await;
@@ -415,7 +437,11 @@ fn serve(config: &Config, app: App, listeners: Listeners, shutdown: &Shutdown) {
         ))
         .add_service(limited!(
             v1::generation_service_server::GenerationServiceServer<_>,
-            generation_service::GenerationService::new(app.generations, app.projects, streams.clone())
+            generation_service::GenerationService::new(
+                app.generations,
+                app.projects,
+                streams.clone()
+            )
         ))
         .add_service(limited!(
             v1::revision_service_server::RevisionServiceServer<_>,
@@ -464,7 +490,9 @@ fn serve(config: &Config, app: App, listeners: Listeners, shutdown: &Shutdown) {
 /// Both versions: grpcurl and Python ask for v1alpha, buf for v1. The types of
 /// error details are registered too, else they print as base64.
 fn reflection_services() -> (
-    tonic_reflection::server::v1::ServerReflectionServer<impl tonic_reflection::server::v1::ServerReflection>,
+    tonic_reflection::server::v1::ServerReflectionServer<
+        impl tonic_reflection::server::v1::ServerReflection,
+    >,
     tonic_reflection::server::v1alpha::ServerReflectionServer<
         impl tonic_reflection::server::v1alpha::ServerReflection,
     >,
@@ -476,17 +504,27 @@ fn reflection_services() -> (
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     (
-        builder().build_v1().expect("the descriptors were compiled with this program"),
-        builder().build_v1alpha().expect("the descriptors were compiled with this program"),
+        builder()
+            .build_v1()
+            .expect("the descriptors were compiled with this program"),
+        builder()
+            .build_v1alpha()
+            .expect("the descriptors were compiled with this program"),
     )
 }
 
-async fn open_database(config: &Config, data_dir: &DataDir, shutdown: &Shutdown) -> Result<PgPool, ServeError> {
+async fn open_database(
+    config: &Config,
+    data_dir: &DataDir,
+    shutdown: &Shutdown,
+) -> Result<PgPool, ServeError> {
     let options = match &config.database.url {
         Some(url) => url
             .expose_secret()
             .parse::<PgConnectOptions>()
-            .map_err(|_| ServeError::Configuration("DATABASE_URL is not a postgres:// URL".into()))?,
+            .map_err(|_| {
+                ServeError::Configuration("DATABASE_URL is not a postgres:// URL".into())
+            })?,
         None => {
             let settings = ManagedSettings {
                 bin: config.database.postgres_bin.clone(),
@@ -494,23 +532,26 @@ async fn open_database(config: &Config, data_dir: &DataDir, shutdown: &Shutdown)
             };
             let (postgres, options) = ManagedPostgres::start(data_dir, &settings)
                 .await
-                .map_err(postgres_error)?;
+                .map_err(|error| postgres_error(&error))?;
             let closing = shutdown.closing.clone();
             shutdown.support.spawn(postgres.keep(closing));
             options
         }
     };
-    let durability = if std::env::var_os("KILN_TEST_UNSAFE_DURABILITY").is_some_and(|value| value == "1") {
-        Durability::Unchecked
-    } else {
-        Durability::Required
-    };
+    let durability =
+        if std::env::var_os("KILN_TEST_UNSAFE_DURABILITY").is_some_and(|value| value == "1") {
+            Durability::Unchecked
+        } else {
+            Durability::Required
+        };
     let options = options.application_name("kilnd");
     let deadline = Instant::now() + DATABASE_PATIENCE;
     let pool = loop {
         match store::connect(options.clone(), config.database.connections, durability).await {
             Ok(pool) => break pool,
-            Err(error @ (StoreError::Unavailable(_) | StoreError::Timeout(_))) if Instant::now() < deadline => {
+            Err(error @ (StoreError::Unavailable(_) | StoreError::Timeout(_)))
+                if Instant::now() < deadline =>
+            {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "waiting for the database");
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -521,15 +562,21 @@ async fn open_database(config: &Config, data_dir: &DataDir, shutdown: &Shutdown)
     Ok(pool)
 }
 
-fn postgres_error(error: PostgresError) -> ServeError {
-    ServeError::Configuration(error.to_string())
+fn postgres_error(error: &PostgresError) -> ServeError {
+    let text = crate::telemetry::chain(error);
+    if error.is_configuration() {
+        ServeError::Configuration(text)
+    } else {
+        ServeError::Other(anyhow::Error::msg(text))
+    }
 }
 
 fn database_error(error: StoreError) -> ServeError {
     match &error {
-        StoreError::Unavailable(_) | StoreError::Timeout(_) => {
-            ServeError::Unreachable(format!("{}; is DATABASE_URL right, and the server up?", crate::telemetry::chain(&error)))
-        }
+        StoreError::Unavailable(_) | StoreError::Timeout(_) => ServeError::Unreachable(format!(
+            "{}; is DATABASE_URL right, and the server up?",
+            crate::telemetry::chain(&error)
+        )),
         StoreError::SchemaTooNew { .. } | StoreError::UnsafeDurability { .. } => {
             ServeError::Configuration(error.to_string())
         }
@@ -594,4 +641,3 @@ fn host_name() -> String {
         .and_then(|names| names.nodename().to_str().map(str::to_owned))
         .unwrap_or_else(|| "unknown".into())
 }
-

@@ -63,7 +63,11 @@ impl Launcher {
     ///
     /// # Errors
     /// As the schema says at `StartSandbox`.
-    pub async fn start(&self, caller: &Caller, id: ProjectId) -> Result<(Project, Option<Sandbox>)> {
+    pub async fn start(
+        &self,
+        caller: &Caller,
+        id: ProjectId,
+    ) -> Result<(Project, Option<Sandbox>)> {
         let pool = &self.parts.pool;
         let project = access::project(pool, caller, id, TeamRole::Editor).await?;
         if let Some(running) = generations::running(pool, id).await? {
@@ -74,7 +78,11 @@ impl Launcher {
             None => revisions::head(pool, id).await?.ok_or(Error::NoRevision)?,
         };
         let shown = self.parts.sandboxes.held(id).and_then(|held| held.shown());
-        let fresh = self.starting.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        let fresh = self
+            .starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(id);
         if !fresh {
             return Ok((project, rows::of_project(pool, id).await?));
         }
@@ -117,11 +125,19 @@ impl Launcher {
     ///
     /// # Errors
     /// [`Error::NotFound`], or [`Error::SandboxState`] if it does not run.
-    pub async fn logs(&self, caller: &Caller, id: ProjectId, tail: u32, follow: bool) -> Result<LogStream> {
+    pub async fn logs(
+        &self,
+        caller: &Caller,
+        id: ProjectId,
+        tail: u32,
+        follow: bool,
+    ) -> Result<LogStream> {
         access::project(&self.parts.pool, caller, id, TeamRole::Viewer).await?;
         let Some(held) = self.parts.sandboxes.held(id) else {
             let row = rows::of_project(&self.parts.pool, id).await?;
-            return Err(Error::SandboxState(row.map_or(SandboxState::Stopped, |row| row.state)));
+            return Err(Error::SandboxState(
+                row.map_or(SandboxState::Stopped, |row| row.state),
+            ));
         };
         let logs = held.supervisor().logs(tail, follow).await?;
         Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
@@ -131,7 +147,7 @@ impl Launcher {
         let this = self.clone();
         self.parts.shutdown.work.spawn(async move {
             let id = project.id;
-            if let Err(error) = this.launch(project, revision).await {
+            if let Err(error) = Box::pin(this.launch(project, revision)).await {
                 tracing::warn!(project = %id, %error, "cannot start a sandbox");
             }
             this.done(id);
@@ -140,7 +156,11 @@ impl Launcher {
 
     async fn launch(&self, project: Project, revision: Revision) -> Result<()> {
         let parts = &self.parts;
-        let reporter = Reporter::of_project(parts.journal.clone(), project.id, Arc::clone(&parts.progress));
+        let reporter = Reporter::of_project(
+            parts.journal.clone(),
+            project.id,
+            Arc::clone(&parts.progress),
+        );
         parts.progress.begin(project.id);
         let template = parts
             .templates
@@ -154,7 +174,15 @@ impl Launcher {
             tree: &tree,
             template: &template,
         };
-        match gate::run(&candidate, &parts.sandboxes, &reporter, &Unseen, &parts.shutdown.stopping).await {
+        match gate::run(
+            &candidate,
+            &parts.sandboxes,
+            &reporter,
+            &Unseen,
+            &parts.shutdown.stopping,
+        )
+        .await
+        {
             Ok(Verdict::Passed(passed)) => {
                 let url = project.preview_port.map(crate::preview::url);
                 gate::show(passed, &candidate, &reporter, url).await
@@ -169,7 +197,10 @@ impl Launcher {
     }
 
     fn done(&self, id: ProjectId) {
-        self.starting.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.starting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id);
     }
 }
 

@@ -19,7 +19,10 @@ pub struct Previews {
 
 impl Previews {
     pub(crate) fn new(sandboxes: Sandboxes, progress: Arc<Progress>) -> Self {
-        Self { sandboxes, progress }
+        Self {
+            sandboxes,
+            progress,
+        }
     }
 }
 

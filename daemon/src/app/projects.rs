@@ -180,7 +180,12 @@ impl Projects {
     ///
     /// # Errors
     /// The database.
-    pub async fn list(&self, caller: &Caller, team: Option<TeamId>, page: PageRequest) -> Result<Vec<Project>> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        team: Option<TeamId>,
+        page: PageRequest,
+    ) -> Result<Vec<Project>> {
         Ok(rows::list(&self.parts.pool, caller.user_id, team, page).await?)
     }
 
@@ -188,7 +193,12 @@ impl Projects {
     ///
     /// # Errors
     /// As the schema says at `UpdateProject`.
-    pub async fn update(&self, caller: &Caller, id: ProjectId, request: UpdateProject) -> Result<Project> {
+    pub async fn update(
+        &self,
+        caller: &Caller,
+        id: ProjectId,
+        request: UpdateProject,
+    ) -> Result<Project> {
         let project = access::project(&self.parts.pool, caller, id, TeamRole::Editor).await?;
         let mut violations = Vec::new();
         if let Some(name) = &request.name {
@@ -207,15 +217,22 @@ impl Projects {
             &(id, &request),
             id.uuid(),
         )?;
-        if requests::answered(&self.parts.pool, record.as_ref()).await?.is_some() {
+        if requests::answered(&self.parts.pool, record.as_ref())
+            .await?
+            .is_some()
+        {
             return self.get(caller, id).await;
         }
         let updated = Event::ProjectUpdated {
             name: request.name.clone().unwrap_or(project.name),
             description: request.description.clone().unwrap_or(project.description),
-            default_model: request.default_model.clone().unwrap_or(project.default_model),
+            default_model: request
+                .default_model
+                .clone()
+                .unwrap_or(project.default_model),
         };
-        let mut changes: Vec<RowChange> = record.into_iter().map(RowChange::RecordRequestId).collect();
+        let mut changes: Vec<RowChange> =
+            record.into_iter().map(RowChange::RecordRequestId).collect();
         changes.push(RowChange::UpdateProject(ProjectUpdate {
             name: request.name,
             description: request.description,
@@ -277,7 +294,11 @@ impl Projects {
     }
 
     fn reporter(&self, id: ProjectId) -> Reporter {
-        Reporter::of_project(self.parts.journal.clone(), id, Arc::clone(&self.parts.progress))
+        Reporter::of_project(
+            self.parts.journal.clone(),
+            id,
+            Arc::clone(&self.parts.progress),
+        )
     }
 }
 

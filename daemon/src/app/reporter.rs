@@ -42,7 +42,11 @@ impl Reporter {
     }
 
     /// Reports what happens to the project itself.
-    pub(crate) fn of_project(journal: Journal, project: ProjectId, progress: Arc<Progress>) -> Self {
+    pub(crate) fn of_project(
+        journal: Journal,
+        project: ProjectId,
+        progress: Arc<Progress>,
+    ) -> Self {
         Self {
             journal,
             project,
@@ -53,7 +57,11 @@ impl Reporter {
     }
 
     /// Commits events with the row changes that go with them, and waits.
-    pub(crate) async fn emit(&self, events: Vec<Event>, changes: Vec<RowChange>) -> Result<Committed> {
+    pub(crate) async fn emit(
+        &self,
+        events: Vec<Event>,
+        changes: Vec<RowChange>,
+    ) -> Result<Committed> {
         for event in &events {
             self.progress.note(self.project, event);
         }

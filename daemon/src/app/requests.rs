@@ -36,7 +36,10 @@ pub(crate) fn record(
 ///
 /// # Errors
 /// [`Error::RequestIdReused`] if it was another call; else the database.
-pub(crate) async fn answered(pool: &PgPool, record: Option<&RequestRecord>) -> Result<Option<Uuid>> {
+pub(crate) async fn answered(
+    pool: &PgPool,
+    record: Option<&RequestRecord>,
+) -> Result<Option<Uuid>> {
     match record {
         Some(record) => Ok(request_ids::lookup(pool, record).await?),
         None => Ok(None),

@@ -30,7 +30,12 @@ impl Revisions {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn list(&self, caller: &Caller, project: ProjectId, page: PageRequest) -> Result<Vec<Revision>> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        page: PageRequest,
+    ) -> Result<Vec<Revision>> {
         access::project(&self.pool, caller, project, TeamRole::Viewer).await?;
         Ok(rows::list(&self.pool, caller.user_id, project, page).await?)
     }
@@ -39,8 +44,14 @@ impl Revisions {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn get(&self, caller: &Caller, id: RevisionId) -> Result<(Revision, Vec<FileChange>)> {
-        let revision = rows::get(&self.pool, caller.user_id, id).await?.ok_or(Error::NotFound)?;
+    pub async fn get(
+        &self,
+        caller: &Caller,
+        id: RevisionId,
+    ) -> Result<(Revision, Vec<FileChange>)> {
+        let revision = rows::get(&self.pool, caller.user_id, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         let tree = load(&self.pool, id).await?;
         let parent = match revision.parent_id {
             Some(parent) => load(&self.pool, parent).await?,
@@ -76,7 +87,9 @@ impl Revisions {
         path: &str,
     ) -> Result<(FileEntry, Vec<u8>)> {
         let revision = self.resolve(caller, project, revision).await?;
-        rows::file(&self.pool, revision.id, path).await?.ok_or(Error::NotFound)
+        rows::file(&self.pool, revision.id, path)
+            .await?
+            .ok_or(Error::NotFound)
     }
 
     /// A revision as a tar archive compressed with gzip. Revisions never
@@ -113,7 +126,9 @@ impl Revisions {
                 .await?
                 .filter(|revision| revision.project_id == project)
                 .ok_or(Error::NotFound),
-            None => rows::head(&self.pool, project).await?.ok_or(Error::NoRevision),
+            None => rows::head(&self.pool, project)
+                .await?
+                .ok_or(Error::NoRevision),
         }
     }
 }

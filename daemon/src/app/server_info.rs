@@ -101,7 +101,9 @@ impl ServerInfo {
             docker,
             database,
             provider: Provider {
-                base_url: provider.map(|provider| provider.base_url.clone()).unwrap_or_default(),
+                base_url: provider
+                    .map(|provider| provider.base_url.clone())
+                    .unwrap_or_default(),
                 has_key: provider.is_some_and(|provider| provider.has_key),
                 demo_only: provider.is_none(),
                 default_model: default_model.map(|model| model.id).unwrap_or_default(),

@@ -64,7 +64,10 @@ impl Listeners {
         };
         let listener = UnixListener::bind(unix)?;
         std::fs::set_permissions(unix, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { unix: listener, tcp })
+        Ok(Self {
+            unix: listener,
+            tcp,
+        })
     }
 
     /// Where TCP listens.
@@ -74,13 +77,18 @@ impl Listeners {
     }
 
     /// Accepts until `stop`; what comes is for tonic to serve.
-    pub async fn accept(self, limits: ConnectionLimits, stop: CancellationToken, to: mpsc::Sender<std::io::Result<Connection>>) {
+    pub async fn accept(
+        self,
+        limits: ConnectionLimits,
+        stop: CancellationToken,
+        to: mpsc::Sender<std::io::Result<Connection>>,
+    ) {
         let places = Places::new(limits);
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
-                unix = self.unix.accept() => unix.and_then(|(stream, _)| {
-                    Ok(places.take(None).map(|place| (Connection::unix(stream), place)))
+                unix = self.unix.accept() => unix.map(|(stream, _)| {
+                    places.take(None).map(|place| (Connection::unix(stream), place))
                 }),
                 tcp = accept_tcp(self.tcp.as_ref()) => tcp.map(|(stream, address)| {
                     // Small messages go out at once.
@@ -116,7 +124,9 @@ pub fn incoming() -> (
     (sender, ReceiverStream::new(receiver))
 }
 
-async fn accept_tcp(listener: Option<&TcpListener>) -> std::io::Result<(tokio::net::TcpStream, SocketAddr)> {
+async fn accept_tcp(
+    listener: Option<&TcpListener>,
+) -> std::io::Result<(tokio::net::TcpStream, SocketAddr)> {
     match listener {
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
@@ -143,7 +153,10 @@ impl Places {
     fn take(&self, address: Option<IpAddr>) -> Option<Place> {
         let permit = Arc::clone(&self.all).try_acquire_owned().ok()?;
         if let Some(address) = address {
-            let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut counts = self
+                .by_address
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(address).or_insert(0);
             if *count >= self.per_address {
                 return None;
@@ -167,7 +180,10 @@ struct Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let Some(address) = self.address else { return };
-        let mut counts = self.by_address.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self
+            .by_address
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&address) {
             *count -= 1;
             if *count == 0 {

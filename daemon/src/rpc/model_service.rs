@@ -47,7 +47,8 @@ impl model_service_server::ModelService for ModelService {
             .into_iter()
             .filter(|model| page.after.as_ref().is_none_or(|after| model.id > *after))
             .filter(|model| {
-                model.id.to_lowercase().contains(&filter) || model.name.to_lowercase().contains(&filter)
+                model.id.to_lowercase().contains(&filter)
+                    || model.name.to_lowercase().contains(&filter)
             })
             .collect();
         models.sort_by(|one, other| one.id.cmp(&other.id));

@@ -72,8 +72,9 @@ impl project_service_server::ProjectService for ProjectService {
             return Err(fields.into_error().into());
         };
         let mut projects = self.projects.list(&caller, team, rows).await?;
-        let next_page_token =
-            page.finish(&mut projects, |project| (project.created_at, project.id.uuid()));
+        let next_page_token = page.finish(&mut projects, |project| {
+            (project.created_at, project.id.uuid())
+        });
         Ok(Response::new(v1::ListProjectsResponse {
             projects: projects.into_iter().map(convert::project).collect(),
             next_page_token,
@@ -85,7 +86,7 @@ impl project_service_server::ProjectService for ProjectService {
         request: Request<v1::UpdateProjectRequest>,
     ) -> Result<Response<v1::UpdateProjectResponse>, Status> {
         let caller = caller(&request)?;
-        let (id, update) = read_update(request.into_inner())?;
+        let (id, update) = read_update(&request.into_inner())?;
         let project = self.projects.update(&caller, id, update).await?;
         Ok(Response::new(v1::UpdateProjectResponse {
             project: Some(convert::project(project)),
@@ -127,7 +128,8 @@ impl project_service_server::ProjectService for ProjectService {
         let message = request.into_inner();
         let mut fields = Fields::default();
         let id = fields.id::<ProjectId>("project_id", &message.project_id);
-        let until = fields.optional_id::<GenerationId>("until_generation_id", &message.until_generation_id);
+        let until =
+            fields.optional_id::<GenerationId>("until_generation_id", &message.until_generation_id);
         let (Some(id), Some(until)) = (id, until) else {
             return Err(fields.into_error().into());
         };
@@ -164,7 +166,7 @@ fn read_create(message: v1::CreateProjectRequest) -> Result<CreateProject, Error
     }
 }
 
-fn read_update(message: v1::UpdateProjectRequest) -> Result<(ProjectId, UpdateProject), Error> {
+fn read_update(message: &v1::UpdateProjectRequest) -> Result<(ProjectId, UpdateProject), Error> {
     let mut fields = Fields::default();
     let id = fields.id("project_id", &message.project_id);
     let request_id = fields.take(account::request_id(&message.request_id));

@@ -52,8 +52,9 @@ impl revision_service_server::RevisionService for RevisionService {
             return Err(fields.into_error().into());
         };
         let mut revisions = self.revisions.list(&caller, project, rows).await?;
-        let next_page_token =
-            page.finish(&mut revisions, |revision| (revision.created_at, revision.id.uuid()));
+        let next_page_token = page.finish(&mut revisions, |revision| {
+            (revision.created_at, revision.id.uuid())
+        });
         Ok(Response::new(v1::ListRevisionsResponse {
             revisions: revisions
                 .into_iter()
@@ -129,11 +130,16 @@ impl revision_service_server::RevisionService for RevisionService {
             revision: Some(convert::revision(revision, vec![])),
         };
         let archive = Bytes::from(archive);
-        let pieces = (0..archive.len()).step_by(PIECE).map(move |start| v1::ExportRevisionResponse {
-            data: archive.slice(start..(start + PIECE).min(archive.len())),
-            revision: None,
-        });
-        let stream = self.streams.finite(&caller, std::iter::once(first).chain(pieces))?;
+        let pieces =
+            (0..archive.len())
+                .step_by(PIECE)
+                .map(move |start| v1::ExportRevisionResponse {
+                    data: archive.slice(start..(start + PIECE).min(archive.len())),
+                    revision: None,
+                });
+        let stream = self
+            .streams
+            .finite(&caller, std::iter::once(first).chain(pieces))?;
         Ok(Response::new(stream))
     }
 }
@@ -152,6 +158,10 @@ fn file(entry: FileEntry) -> v1::File {
     v1::File {
         path: entry.path,
         size_bytes: entry.size_bytes,
-        sha256: entry.sha256.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: entry
+            .sha256
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect(),
     }
 }

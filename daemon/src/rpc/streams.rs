@@ -17,6 +17,7 @@ use tonic::Status;
 
 use super::convert;
 use crate::app::accounts::Accounts;
+use crate::app::launch::LogStream;
 use crate::app::projects::Projects;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
@@ -24,7 +25,6 @@ use crate::domain::generation::{Generation, GenerationState};
 use crate::domain::id::{GenerationId, ProjectId, TeamId, UserId};
 use crate::domain::project::Project;
 use crate::journal::{Batch, Journal, Watch};
-use crate::app::launch::LogStream;
 use crate::sandbox::OutputStream;
 use crate::shutdown::Shutdown;
 use crate::store::page::{Cursor, PageRequest};
@@ -65,7 +65,13 @@ struct Inner {
 impl Streams {
     /// No streams yet; each user may hold `per_user`.
     #[must_use]
-    pub fn new(accounts: Accounts, journal: Journal, pool: PgPool, shutdown: Shutdown, per_user: u32) -> Self {
+    pub fn new(
+        accounts: Accounts,
+        journal: Journal,
+        pool: PgPool,
+        shutdown: Shutdown,
+        per_user: u32,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 accounts,
@@ -105,7 +111,11 @@ impl Streams {
                 .await?;
             }
             follow(watch, finish, &sink, |batch| v1::WatchProjectResponse {
-                events: batch.events.iter().map(|event| convert::event(event)).collect(),
+                events: batch
+                    .events
+                    .iter()
+                    .map(|event| convert::event(event))
+                    .collect(),
                 head_sequence: batch.head,
                 snapshot: None,
             })
@@ -172,7 +182,11 @@ impl Streams {
                     .filter(|project| known.get(&project.id) != Some(project))
                     .cloned()
                     .collect();
-                let deleted: Vec<ProjectId> = known.keys().filter(|id| !now.contains_key(id)).copied().collect();
+                let deleted: Vec<ProjectId> = known
+                    .keys()
+                    .filter(|id| !now.contains_key(id))
+                    .copied()
+                    .collect();
                 if !complete || !changed.is_empty() || !deleted.is_empty() || silent >= HEARTBEAT {
                     silent = Duration::ZERO;
                     sink.send(v1::WatchProjectsResponse {
@@ -243,11 +257,13 @@ impl Streams {
         messages: impl Iterator<Item = T> + Send + 'static,
     ) -> Result<WatchStream<T>> {
         let seat = self.seat(caller.user_id)?;
-        Ok(Box::pin(futures::stream::iter(messages).map(move |message| {
-            // Held until the stream is gone.
-            let _ = &seat;
-            Ok(message)
-        })))
+        Ok(Box::pin(futures::stream::iter(messages).map(
+            move |message| {
+                // Held until the stream is gone.
+                let _ = &seat;
+                Ok(message)
+            },
+        )))
     }
 
     /// Runs `work` in a task of its own, until it is done, the reader leaves,
@@ -314,7 +330,11 @@ impl Streams {
 
     fn seat(&self, user: UserId) -> Result<Seat> {
         let limit = self.inner.per_user;
-        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let count = held.entry(user).or_insert(0);
         if *count >= limit {
             return Err(Error::StreamLimit { limit });
@@ -335,7 +355,11 @@ struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut held = self.inner.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = self
+            .inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = held.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {

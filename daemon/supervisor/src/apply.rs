@@ -111,7 +111,12 @@ fn clear(slot: &OwnedFd, staging: &OwnedFd) -> Result<usize, Error> {
         if name.as_bytes() == KEPT.as_bytes() {
             continue;
         }
-        match renameat(slot, name.as_c_str(), staging, format!("cleared-{count}").as_str()) {
+        match renameat(
+            slot,
+            name.as_c_str(),
+            staging,
+            format!("cleared-{count}").as_str(),
+        ) {
             Ok(()) => count += 1,
             Err(Errno::ENOENT) => {}
             Err(error) => return Err(Error::system("clear a slot")(error)),

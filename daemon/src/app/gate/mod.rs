@@ -123,7 +123,7 @@ pub(crate) async fn run(
         reporter,
         cancel,
     };
-    match run.steps(states).await {
+    match Box::pin(run.steps(states)).await {
         Ok(passed) => Ok(Verdict::Passed(passed)),
         Err(Stopped::Fault(reason, message)) => Ok(Verdict::Failed { reason, message }),
         Err(other) => Err(other),
@@ -141,28 +141,53 @@ impl Run<'_> {
     async fn steps(&self, states: &impl States) -> Result<Passed, Stopped> {
         self.enter(states, GenerationState::Installing).await?;
         let held = self
-            .step(StepKind::Sandbox, 1, "prepare the sandbox", self.sandbox())
+            .step(
+                StepKind::Sandbox,
+                1,
+                "prepare the sandbox",
+                Box::pin(self.sandbox()),
+            )
             .await?;
         let slot = held.candidate_slot();
         let before = self
-            .step(StepKind::Sync, 2, "copy the files in", self.sync(&held, slot))
+            .step(
+                StepKind::Sync,
+                2,
+                "copy the files in",
+                Box::pin(self.sync(&held, slot)),
+            )
             .await?;
         let lockfile = self
             .step(
                 StepKind::Install,
                 3,
                 "install dependencies",
-                self.install(&held, slot, &before),
+                Box::pin(self.install(&held, slot, &before)),
             )
             .await?;
         self.enter(states, GenerationState::Starting).await?;
-        self.step(StepKind::Start, 4, "start the dev server", self.start(&held, slot))
-            .await?;
+        self.step(
+            StepKind::Start,
+            4,
+            "start the dev server",
+            Box::pin(self.start(&held, slot)),
+        )
+        .await?;
         self.enter(states, GenerationState::Checking).await?;
-        self.step(StepKind::Probe, 5, "open the page", self.probe(&held, slot))
-            .await?;
-        self.step(StepKind::Check, 6, "check the code", self.check(&held, slot))
-            .await?;
+        self.step(
+            StepKind::Probe,
+            5,
+            "open the page",
+            Box::pin(self.probe(&held, slot)),
+        )
+        .await?;
+        self.step(
+            StepKind::Check,
+            6,
+            "check the code",
+            Box::pin(self.check(&held, slot)),
+        )
+        .await?;
         Ok(Passed {
             held,
             slot,
@@ -200,7 +225,11 @@ impl Run<'_> {
     async fn sandbox(&self) -> Result<Done<Arc<Held>>, Stopped> {
         let (held, how) = self
             .sandboxes
-            .acquire(self.candidate.project, self.candidate.template, self.reporter)
+            .acquire(
+                self.candidate.project,
+                self.candidate.template,
+                self.reporter,
+            )
             .await?;
         Ok(Done::passed(held, how))
     }
@@ -274,7 +303,12 @@ impl Run<'_> {
     async fn start(&self, held: &Held, slot: Slot) -> Result<Done<()>, Stopped> {
         let template = self.candidate.template;
         held.supervisor()
-            .start_server(slot, &template.start(slot.port()), &environment(template, slot), self.candidate.revision)
+            .start_server(
+                slot,
+                &template.start(slot.port()),
+                &environment(template, slot),
+                self.candidate.revision,
+            )
             .await
             .map_err(fault)?;
         Ok(Done::passed((), ""))
@@ -293,7 +327,10 @@ impl Run<'_> {
         loop {
             let fault_text = match probe::page(&dial).await {
                 Ok(fetched) => {
-                    return Ok(Done::passed((), format!("{fetched} files answered as they should")));
+                    return Ok(Done::passed(
+                        (),
+                        format!("{fetched} files answered as they should"),
+                    ));
                 }
                 Err(Fault::Wrong(text)) if wrong_before => {
                     return Err(Stopped::Fault(FailureReason::ProbeFailed, text));
@@ -315,7 +352,10 @@ impl Run<'_> {
                 let tail = held.log_tail(40).await;
                 return Err(Stopped::Fault(
                     FailureReason::StartFailed,
-                    format!("the app does not answer after {} s ({fault_text}): {tail}", PROBE_LIMIT.as_secs()),
+                    format!(
+                        "the app does not answer after {} s ({fault_text}): {tail}",
+                        PROBE_LIMIT.as_secs()
+                    ),
                 ));
             }
             tokio::time::sleep(PROBE_PAUSE).await;
@@ -368,7 +408,13 @@ impl Run<'_> {
             // Moved in, so that the reports end with the work.
             let sender = sender;
             supervisor
-                .run_step(slot, argv, &environment(self.candidate.template, slot), limit, &sender)
+                .run_step(
+                    slot,
+                    argv,
+                    &environment(self.candidate.template, slot),
+                    limit,
+                    &sender,
+                )
                 .await
         };
         let (exit, tail) = tokio::join!(work, reports);

@@ -44,7 +44,10 @@ pub(super) trait Dial {
 pub(super) async fn page(dial: &impl Dial) -> Result<usize, Fault> {
     let (status, content_type, body) = fetch(dial, "/", "text/html,*/*;q=0.8").await?;
     if status >= 500 {
-        return Err(Fault::Wrong(format!("the page answers {status}: {}", excerpt(&body))));
+        return Err(Fault::Wrong(format!(
+            "the page answers {status}: {}",
+            excerpt(&body)
+        )));
     }
     if status >= 400 {
         return Err(Fault::Wrong(format!("the page answers {status}")));
@@ -100,7 +103,10 @@ async fn fetch(dial: &impl Dial, path: &str, accept: &str) -> Result<(u16, Strin
             .body(Empty::<Bytes>::new())
             .map_err(|error| error.to_string())?;
         let answer = async move {
-            let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+            let response = sender
+                .send_request(request)
+                .await
+                .map_err(|error| error.to_string())?;
             let status = response.status().as_u16();
             let content_type = response
                 .headers()
@@ -175,10 +181,11 @@ mod tests {
                 }
                 let request = String::from_utf8(request).unwrap();
                 let path = request.split(' ').nth(1).unwrap();
-                let (status, content_type, body) = site
-                    .get(path)
-                    .copied()
-                    .unwrap_or((200, "text/html", "the page, as Vite answers for what is missing"));
+                let (status, content_type, body) = site.get(path).copied().unwrap_or((
+                    200,
+                    "text/html",
+                    "the page, as Vite answers for what is missing",
+                ));
                 let answer = format!(
                     "HTTP/1.1 {status} X\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
                     body.len()
@@ -191,9 +198,19 @@ mod tests {
 
     fn site(files: &[(&'static str, (u16, &'static str, &'static str))]) -> Site {
         let mut all: HashMap<_, _> = [
-            ("/", (200, "text/html", "<script type=module src=/main.js></script><link rel=stylesheet href=/a.css>")),
+            (
+                "/",
+                (
+                    200,
+                    "text/html",
+                    "<script type=module src=/main.js></script><link rel=stylesheet href=/a.css>",
+                ),
+            ),
             ("/a.css", (200, "text/css", "")),
-            ("/main.js", (200, "text/javascript", "import x from \"/app.js\";")),
+            (
+                "/main.js",
+                (200, "text/javascript", "import x from \"/app.js\";"),
+            ),
             ("/app.js", (200, "text/javascript", "export default 1")),
         ]
         .into();
@@ -216,13 +233,27 @@ mod tests {
     #[tokio::test]
     async fn a_missing_module_answered_with_the_page_is_a_fault() {
         let text = wrong(&[("/main.js", (200, "text/javascript", "import \"/gone.js\""))]).await;
-        assert!(text.contains("/gone.js") && text.contains("missing"), "{text}");
+        assert!(
+            text.contains("/gone.js") && text.contains("missing"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
     async fn a_transform_error_deep_in_the_graph_is_a_fault_with_its_message() {
-        let text = wrong(&[("/app.js", (500, "text/html", r#"{"message":"unexpected \"token\"\nline 2"}"#))]).await;
-        assert!(text.contains("/app.js answers 500: unexpected \"token\"\nline 2"), "{text}");
+        let text = wrong(&[(
+            "/app.js",
+            (
+                500,
+                "text/html",
+                r#"{"message":"unexpected \"token\"\nline 2"}"#,
+            ),
+        )])
+        .await;
+        assert!(
+            text.contains("/app.js answers 500: unexpected \"token\"\nline 2"),
+            "{text}"
+        );
     }
 
     #[tokio::test]
@@ -233,11 +264,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_page_that_fails_is_a_fault() {
-        assert!(wrong(&[("/", (500, "text/plain", "boom"))]).await.contains("boom"));
+        assert!(
+            wrong(&[("/", (500, "text/plain", "boom"))])
+                .await
+                .contains("boom")
+        );
     }
 
     #[tokio::test]
     async fn an_api_without_a_page_passes() {
-        assert_eq!(page(&site(&[("/", (200, "application/json", "{}"))])).await, Ok(1));
+        assert_eq!(
+            page(&site(&[("/", (200, "application/json", "{}"))])).await,
+            Ok(1)
+        );
     }
 }

@@ -34,7 +34,10 @@ impl Kind {
         match self {
             Self::Script | Self::Module => matches!(
                 essence.as_str(),
-                "text/javascript" | "application/javascript" | "application/ecmascript" | "text/ecmascript"
+                "text/javascript"
+                    | "application/javascript"
+                    | "application/ecmascript"
+                    | "text/ecmascript"
             ),
             Self::Style => essence == "text/css",
         }
@@ -72,18 +75,28 @@ pub(super) fn of_html(html: &str) -> Vec<Reference> {
                 let body_end = find_ignoring_case(rest, "</script").unwrap_or(rest.len());
                 let module = attribute(attributes, "type").is_some_and(|t| t == "module");
                 match attribute(attributes, "src") {
-                    Some(src) => push(&mut found, "/", src, if module { Kind::Module } else { Kind::Script }),
+                    Some(src) => push(
+                        &mut found,
+                        "/",
+                        src,
+                        if module { Kind::Module } else { Kind::Script },
+                    ),
                     None if module => found.extend(of_module("/", &rest[..body_end])),
                     None => {}
                 }
                 rest = &rest[body_end..];
             }
             "link" => {
-                let rel = attribute(attributes, "rel").unwrap_or("").to_ascii_lowercase();
+                let rel = attribute(attributes, "rel")
+                    .unwrap_or("")
+                    .to_ascii_lowercase();
                 let Some(href) = attribute(attributes, "href") else {
                     continue;
                 };
-                if rel.split_ascii_whitespace().any(|word| word == "stylesheet") {
+                if rel
+                    .split_ascii_whitespace()
+                    .any(|word| word == "stylesheet")
+                {
                     push(&mut found, "/", href, Kind::Style);
                 } else if rel == "modulepreload" {
                     push(&mut found, "/", href, Kind::Module);
@@ -150,7 +163,11 @@ fn statement(text: &str) -> Option<(&str, usize)> {
 /// Adds a reference if it lies on the same origin.
 fn push(found: &mut Vec<Reference>, base: &str, url: &str, kind: Kind) {
     let url = url.split('#').next().unwrap_or("");
-    let path = if url.starts_with("//") || url.contains("://") || url.starts_with("data:") || url.is_empty() {
+    let path = if url.starts_with("//")
+        || url.contains("://")
+        || url.starts_with("data:")
+        || url.is_empty()
+    {
         return;
     } else if url.starts_with('/') {
         url.to_owned()
@@ -169,7 +186,10 @@ fn push(found: &mut Vec<Reference>, base: &str, url: &str, kind: Kind) {
 fn join(base: &str, relative: &str) -> String {
     let base = base.split('?').next().unwrap_or("/");
     let directory = base.rsplit_once('/').map_or("", |(directory, _)| directory);
-    let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
+    let mut parts: Vec<&str> = directory
+        .split('/')
+        .filter(|part| !part.is_empty())
+        .collect();
     for part in relative.split('/') {
         match part {
             "." | "" => {}
@@ -211,7 +231,9 @@ fn attribute<'a>(attributes: &'a str, name: &str) -> Option<&'a str> {
         let value = if let Some(after) = rest.strip_prefix('=') {
             let after = after.trim_start();
             let (value, left) = match after.chars().next() {
-                Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
+                Some(quote @ ('"' | '\'')) => {
+                    after[1..].split_once(quote).unwrap_or((&after[1..], ""))
+                }
                 _ => {
                     let end = after.find(char::is_whitespace).unwrap_or(after.len());
                     after.split_at(end)
@@ -246,7 +268,10 @@ mod tests {
     use super::*;
 
     fn paths(references: &[Reference]) -> Vec<(&str, Kind)> {
-        references.iter().map(|r| (r.path.as_str(), r.kind)).collect()
+        references
+            .iter()
+            .map(|r| (r.path.as_str(), r.kind))
+            .collect()
     }
 
     #[test]
@@ -297,10 +322,24 @@ injectIntoGlobalHook(window);</script>
 
     #[test]
     fn broken_pages_end() {
-        for html in ["<", "<script", "<script src=", "<script src=\"x", "<link rel=\"stylesheet\" href", "<!--", "<a =>"] {
+        for html in [
+            "<",
+            "<script",
+            "<script src=",
+            "<script src=\"x",
+            "<link rel=\"stylesheet\" href",
+            "<!--",
+            "<a =>",
+        ] {
             of_html(html);
         }
-        for source in ["import", "import \"", "import {", "export * from", "import 'é"] {
+        for source in [
+            "import",
+            "import \"",
+            "import {",
+            "export * from",
+            "import 'é",
+        ] {
             of_module("/", source);
         }
     }

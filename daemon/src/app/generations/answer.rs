@@ -111,12 +111,17 @@ fn said(event: ParserEvent) -> Event {
             let (operation_kind, path, new_path, packages) = match operation {
                 Operation::Rename { from, to } => (OperationKind::Rename, from, to, vec![]),
                 Operation::Delete { path } => (OperationKind::Delete, path, String::new(), vec![]),
-                Operation::AddDependency { packages } => {
-                    (OperationKind::AddDependency, String::new(), String::new(), packages)
-                }
+                Operation::AddDependency { packages } => (
+                    OperationKind::AddDependency,
+                    String::new(),
+                    String::new(),
+                    packages,
+                ),
                 Operation::Read { path } => (OperationKind::Read, path, String::new(), vec![]),
                 // Those with content come as files; only their path is of use here.
-                Operation::Write { path, .. } => (OperationKind::Write, path, String::new(), vec![]),
+                Operation::Write { path, .. } => {
+                    (OperationKind::Write, path, String::new(), vec![])
+                }
                 Operation::Edit { path, .. } => (OperationKind::Edit, path, String::new(), vec![]),
             };
             Event::OperationReceived {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use super::super::context::{self, ContextInput, TurnSummary};
 use super::super::gate::{self, Candidate, Stopped, Verdict};
 use super::super::reporter::Reporter;
+use super::Generations;
 use super::answer::{self, Call, CallEnd};
 use super::revise::{self, Revised};
-use super::Generations;
 use crate::domain::event::Event;
 use crate::domain::generation::{
     AttemptKind, Ending, FailureReason, FinishReason, Generation, GenerationState, Outcome, Usage,
@@ -80,7 +80,10 @@ impl From<Error> for End {
             Error::DbUnavailable | Error::DbTimeout | Error::StorageFull => {
                 Self::failed(FailureReason::DbUnavailable, error.to_string())
             }
-            Error::SandboxLimit { .. } | Error::SandboxDisk | Error::UploadRejected { .. } | Error::SandboxState(_) => {
+            Error::SandboxLimit { .. }
+            | Error::SandboxDisk
+            | Error::UploadRejected { .. }
+            | Error::SandboxState(_) => {
                 Self::failed(FailureReason::SandboxFailed, error.to_string())
             }
             Error::Internal(cause) => {
@@ -99,7 +102,12 @@ impl Generations {
     /// Carries a generation to its end and writes the terminal event. Whatever
     /// happens in between, exactly one is written, unless another daemon has
     /// taken the generation over.
-    pub(super) async fn carry(&self, generation: Generation, lease: Lease, cancel: CancellationToken) {
+    pub(super) async fn carry(
+        &self,
+        generation: Generation,
+        lease: Lease,
+        cancel: CancellationToken,
+    ) {
         let parts = &self.inner.parts;
         let reporter = Reporter::of_generation(
             parts.journal.clone(),
@@ -117,8 +125,9 @@ impl Generations {
             cancel: &cancel,
         };
         let stop = self.watch_for_cancel(&generation, &cancel);
+        let run = Box::pin(life.run(&mut account));
         let result = tokio::select! {
-            result = life.run(&mut account) => result,
+            result = run => result,
             end = stop => Err(end),
         };
         let ending = match result {
@@ -142,7 +151,8 @@ impl Generations {
             Arc::clone(&parts.progress),
         );
         let end = End::of(Outcome::Cancelled, "cancelled while it waited");
-        self.finish(generation, &reporter, Account::default(), end).await
+        self.finish(generation, &reporter, Account::default(), end)
+            .await
     }
 
     async fn finish(
@@ -161,7 +171,10 @@ impl Generations {
             attempts: account.attempts,
             preview_url: account.preview_url,
         };
-        self.inner.parts.progress.end(generation.project_id, &ending);
+        self.inner
+            .parts
+            .progress
+            .end(generation.project_id, &ending);
         tracing::info!(outcome = %ending.outcome, attempts = ending.attempts, "generation over");
         reporter
             .emit(
@@ -190,7 +203,10 @@ impl Generations {
                 () = tokio::time::sleep(crate::journal::HEARTBEAT) => {}
             }
             if !cancel.is_cancelled()
-                && matches!(rows::cancel_requested(&parts.pool, generation.id).await, Ok(true))
+                && matches!(
+                    rows::cancel_requested(&parts.pool, generation.id).await,
+                    Ok(true)
+                )
             {
                 cancel.cancel();
             }
@@ -223,23 +239,23 @@ impl Life<'_> {
         let request = self.request(&base).await?;
         self.enter(GenerationState::Generating).await?;
         let call = self.call(request, account).await?;
-        let tree = revise::apply(&base.tree, &call.answer).map_err(|refused| {
-            End::failed(
-                refused.reason,
-                refused.message,
-            )
-        })?;
+        let tree = revise::apply(&base.tree, &call.answer)
+            .map_err(|refused| End::failed(refused.reason, refused.message))?;
         self.enter(GenerationState::Applying).await?;
         let revised = self.revise(&base, tree).await?;
         account.revision = Some(revised.id);
-        self.pass_gate(&base, revised, account).await
+        Box::pin(self.pass_gate(&base, revised, account)).await
     }
 
     async fn base(&self) -> Result<Base> {
         let parts = &self.generations.inner.parts;
-        let project = projects::get(&parts.pool, self.generation.user_id, self.generation.project_id)
-            .await?
-            .ok_or(Error::NotFound)?;
+        let project = projects::get(
+            &parts.pool,
+            self.generation.user_id,
+            self.generation.project_id,
+        )
+        .await?
+        .ok_or(Error::NotFound)?;
         let template = parts
             .templates
             .get(&project.template)
@@ -262,7 +278,8 @@ impl Life<'_> {
         let parts = &self.generations.inner.parts;
         let model = parts.edge.resolve(Some(&self.generation.model)).await?;
         let page = PageRequest::first(TURNS_TOLD);
-        let earlier = rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;
+        let earlier =
+            rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;
         let mut turns = Vec::new();
         for turn in earlier.into_iter().rev() {
             if let Some(outcome) = turn.outcome {
@@ -280,7 +297,9 @@ impl Life<'_> {
             tree: &base.tree,
             turns: &turns,
             prompt: &self.generation.prompt,
-            window_tokens: model.context_tokens.and_then(|tokens| u64::try_from(tokens).ok()),
+            window_tokens: model
+                .context_tokens
+                .and_then(|tokens| u64::try_from(tokens).ok()),
             max_output_tokens: u64::from(max_tokens),
         });
         if !context.omitted.is_empty() {
@@ -396,7 +415,12 @@ impl Life<'_> {
         .await
     }
 
-    async fn pass_gate(&self, base: &Base, revised: Revised, account: &mut Account) -> Result<String, End> {
+    async fn pass_gate(
+        &self,
+        base: &Base,
+        revised: Revised,
+        account: &mut Account,
+    ) -> Result<String, End> {
         let parts = &self.generations.inner.parts;
         let candidate = Candidate {
             project: base.project.id,
@@ -407,13 +431,19 @@ impl Life<'_> {
         let states = Entering {
             generation: self.generation.id,
         };
-        let verdict = gate::run(&candidate, &parts.sandboxes, self.reporter, &states, self.cancel)
-            .await
-            .map_err(|stopped| match stopped {
-                Stopped::Cancelled => cancelled(),
-                Stopped::Fault(reason, message) => End::failed(reason, message),
-                Stopped::Error(error) => error.into(),
-            })?;
+        let verdict = gate::run(
+            &candidate,
+            &parts.sandboxes,
+            self.reporter,
+            &states,
+            self.cancel,
+        )
+        .await
+        .map_err(|stopped| match stopped {
+            Stopped::Cancelled => cancelled(),
+            Stopped::Fault(reason, message) => End::failed(reason, message),
+            Stopped::Error(error) => error.into(),
+        })?;
         match verdict {
             Verdict::Passed(passed) => {
                 let url = base.project.preview_port.map(crate::preview::url);
@@ -458,12 +488,17 @@ fn judge(call: Call) -> Result<Call, End> {
             FailureReason::UpstreamError,
             "the provider reported an error; nothing was applied",
         )),
-        CallEnd::Finished(FinishReason::Stop | FinishReason::Unknown | FinishReason::Cancelled) => Ok(call),
+        CallEnd::Finished(FinishReason::Stop | FinishReason::Unknown | FinishReason::Cancelled) => {
+            Ok(call)
+        }
     }
 }
 
 fn cancelled() -> End {
-    End::of(Outcome::Cancelled, "cancelled; what had been written is in the log")
+    End::of(
+        Outcome::Cancelled,
+        "cancelled; what had been written is in the log",
+    )
 }
 
 struct Entering {

@@ -16,9 +16,9 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use super::access;
-use super::requests;
 use super::progress::Progress;
 use super::reporter::Reporter;
+use super::requests;
 use super::sandboxes::Sandboxes;
 use crate::domain::account::{Caller, TeamRole};
 use crate::domain::event::Event;
@@ -104,7 +104,8 @@ impl Generations {
         if parts.shutdown.stopping.is_cancelled() {
             return Err(Error::ShuttingDown);
         }
-        let project = access::project(&parts.pool, caller, request.project, TeamRole::Editor).await?;
+        let project =
+            access::project(&parts.pool, caller, request.project, TeamRole::Editor).await?;
         let id: GenerationId = fresh::id();
         let payload = (
             request.project,
@@ -148,7 +149,8 @@ impl Generations {
             demo: model.demo,
             user_id: caller.user_id,
         };
-        let mut changes: Vec<RowChange> = record.into_iter().map(RowChange::RecordRequestId).collect();
+        let mut changes: Vec<RowChange> =
+            record.into_iter().map(RowChange::RecordRequestId).collect();
         changes.push(RowChange::InsertGeneration(NewGeneration {
             id,
             user_id: caller.user_id,
@@ -181,7 +183,9 @@ impl Generations {
                 return Err(error);
             }
         }
-        let generation = rows::get_unscoped(&parts.pool, id).await?.ok_or(Error::NotFound)?;
+        let generation = rows::get_unscoped(&parts.pool, id)
+            .await?
+            .ok_or(Error::NotFound)?;
         if let Some(lease) = lease {
             self.spawn(generation.clone(), lease);
         }
@@ -225,7 +229,12 @@ impl Generations {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn list(&self, caller: &Caller, project: ProjectId, page: PageRequest) -> Result<Vec<Generation>> {
+    pub async fn list(
+        &self,
+        caller: &Caller,
+        project: ProjectId,
+        page: PageRequest,
+    ) -> Result<Vec<Generation>> {
         let pool = &self.inner.parts.pool;
         access::project(pool, caller, project, TeamRole::Viewer).await?;
         Ok(rows::list(pool, caller.user_id, project, page).await?)
@@ -269,7 +278,9 @@ impl Generations {
             Ok(lease) => Ok(lease),
             Err(ClaimError::Held) => {
                 let running = rows::running(&self.inner.parts.pool, project).await?;
-                Err(running.map_or(Error::Conflict, |running| Error::GenerationRunning(running.id)))
+                Err(running.map_or(Error::Conflict, |running| {
+                    Error::GenerationRunning(running.id)
+                }))
             }
             Err(other) => Err(other.into()),
         }
@@ -283,7 +294,7 @@ impl Generations {
         let span = tracing::info_span!("generation", id = %generation.id, project = %generation.project_id);
         let task = async move {
             let (id, project) = (generation.id, generation.project_id);
-            this.carry(generation, lease, cancel).await;
+            Box::pin(this.carry(generation, lease, cancel)).await;
             this.running().remove(&id);
             if let Err(error) = this.start_next(project).await {
                 tracing::warn!(%project, %error, "cannot start the next generation that waits");
@@ -309,6 +320,9 @@ impl Generations {
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<GenerationId, CancellationToken>> {
-        self.inner.running.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .running
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -77,10 +77,9 @@ pub(crate) async fn load(pool: &PgPool, revision: RevisionId) -> Result<Tree> {
     for entry in entries {
         let path = SafePath::parse(&entry.path).map_err(Error::internal)?;
         // Several paths may have one content.
-        let content = blobs
-            .get_mut(&entry.sha256)
-            .cloned()
-            .ok_or_else(|| Error::internal(format!("the content of {path} is not in the database")))?;
+        let content = blobs.get_mut(&entry.sha256).cloned().ok_or_else(|| {
+            Error::internal(format!("the content of {path} is not in the database"))
+        })?;
         files.push((
             path,
             FileContent {
@@ -158,7 +157,9 @@ async fn put_missing(pool: &PgPool, blobs: &[(revisions::Sha256, &[u8])]) -> Res
 }
 
 fn entries(tree: &Tree) -> Vec<FileEntry> {
-    tree.iter().map(|(path, content)| entry(path.as_str(), content)).collect()
+    tree.iter()
+        .map(|(path, content)| entry(path.as_str(), content))
+        .collect()
 }
 
 /// The row of a file.

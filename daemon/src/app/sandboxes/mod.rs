@@ -22,7 +22,9 @@ use crate::domain::sandbox::{Sandbox, SandboxState, Slot};
 use crate::domain::{Error, Result};
 use crate::fresh;
 use crate::journal::Journal;
-use crate::sandbox::{ContainerId, ContainerPhase, Engine, PreparedImage, SandboxError, TemplateImage};
+use crate::sandbox::{
+    ContainerId, ContainerPhase, Engine, PreparedImage, SandboxError, TemplateImage,
+};
 use crate::shutdown::Shutdown;
 use crate::store::change::RowChange;
 use crate::store::sandboxes::{self as rows, SandboxTransition};
@@ -99,7 +101,9 @@ impl Sandboxes {
             match self.adopt(&lane, row).await {
                 Ok(Some(held)) => return Ok((held, "reconnected".into())),
                 Ok(None) => {}
-                Err(error) => tracing::warn!(sandbox = %row.id, %error, "cannot reconnect: making it anew"),
+                Err(error) => {
+                    tracing::warn!(sandbox = %row.id, %error, "cannot reconnect: making it anew");
+                }
             }
         }
         self.make(&lane, row, template, reporter).await
@@ -117,7 +121,8 @@ impl Sandboxes {
             return Ok(None);
         };
         if row.state != SandboxState::Stopped {
-            self.transition(&row, &[], SandboxState::Stopping, why).await?;
+            self.transition(&row, &[], SandboxState::Stopping, why)
+                .await?;
             self.engine().remove_container(row.id).await?;
             self.transition(&row, &[SandboxState::Stopping], SandboxState::Stopped, why)
                 .await?;
@@ -184,8 +189,13 @@ impl Sandboxes {
             slot: Slot::A,
             created_at: OffsetDateTime::now_utc(),
         };
-        self.report(lane.project(), SandboxState::Starting, "", RowChange::UpsertSandbox(sandbox.clone()))
-            .await?;
+        self.report(
+            lane.project(),
+            SandboxState::Starting,
+            "",
+            RowChange::UpsertSandbox(sandbox.clone()),
+        )
+        .await?;
         match self.create(lane, &sandbox, &image).await {
             Ok(held) => Ok((held, "made from the prepared image".into())),
             Err(error) => {
@@ -193,8 +203,13 @@ impl Sandboxes {
                 if let Err(left) = self.engine().remove_container(id).await {
                     tracing::warn!(sandbox = %id, error = %left, "cannot remove what was made so far; reconcile will");
                 }
-                self.transition(&sandbox, &[SandboxState::Starting], SandboxState::Failed, &detail)
-                    .await?;
+                self.transition(
+                    &sandbox,
+                    &[SandboxState::Starting],
+                    SandboxState::Failed,
+                    &detail,
+                )
+                .await?;
                 Err(error.into())
             }
         }
@@ -222,8 +237,13 @@ impl Sandboxes {
             container_id: Some(container.to_string()),
             ..sandbox.clone()
         };
-        self.report(lane.project(), SandboxState::Running, "", RowChange::UpsertSandbox(running))
-            .await?;
+        self.report(
+            lane.project(),
+            SandboxState::Running,
+            "",
+            RowChange::UpsertSandbox(running),
+        )
+        .await?;
         self.hold(&held);
         Ok(held)
     }
@@ -377,7 +397,13 @@ impl Sandboxes {
         self.report(row.project_id, state, detail, change).await
     }
 
-    async fn report(&self, project: ProjectId, state: SandboxState, detail: &str, change: RowChange) -> Result<()> {
+    async fn report(
+        &self,
+        project: ProjectId,
+        state: SandboxState,
+        detail: &str,
+        change: RowChange,
+    ) -> Result<()> {
         let event = Event::SandboxStateChanged {
             state,
             detail: detail.to_owned(),
@@ -388,7 +414,7 @@ impl Sandboxes {
             Arc::clone(&self.inner.parts.progress),
         )
         .emit(vec![event], vec![change])
-            .await?;
+        .await?;
         Ok(())
     }
 
@@ -397,7 +423,10 @@ impl Sandboxes {
     }
 
     fn all_held(&self) -> MutexGuard<'_, HashMap<ProjectId, Arc<Held>>> {
-        self.inner.held.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .held
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

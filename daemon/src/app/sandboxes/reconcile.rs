@@ -61,7 +61,12 @@ impl Sandboxes {
         Ok(done)
     }
 
-    async fn match_row(&self, row: &Sandbox, found: Option<&FoundSandbox>, done: &mut Reconciled) -> Result<()> {
+    async fn match_row(
+        &self,
+        row: &Sandbox,
+        found: Option<&FoundSandbox>,
+        done: &mut Reconciled,
+    ) -> Result<()> {
         let Some(lane) = self.inner.lanes.try_enter(row.project_id) else {
             return Ok(());
         };
