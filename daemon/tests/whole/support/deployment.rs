@@ -31,7 +31,6 @@ pub(crate) struct Deployment {
 #[derive(Clone, Debug)]
 pub(crate) struct App {
     pub(crate) project: String,
-    pub(crate) generation: String,
     pub(crate) revision: String,
     pub(crate) url: String,
 }
@@ -205,7 +204,6 @@ pub(crate) fn ready(result: &Value) -> App {
     let text = |key: &str| result[key].as_str().unwrap().to_owned();
     App {
         project: text("project_id"),
-        generation: text("generation_id"),
         revision: text("revision_id"),
         url: text("preview_url"),
     }
