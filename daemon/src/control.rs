@@ -122,7 +122,7 @@ async fn end(config: &Config, pid: u32) -> Result<DataDir, ServeError> {
         match DataDir::open(&config.data_dir) {
             Ok(data_dir) => return Ok(data_dir),
             Err(DataDirError::Held { .. }) if Instant::now() < deadline => {
-                tokio::time::sleep(LOOK).await
+                tokio::time::sleep(LOOK).await;
             }
             Err(error) => return Err(error.into()),
         }

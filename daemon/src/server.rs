@@ -532,7 +532,7 @@ async fn open_database(
             };
             let (postgres, options) = ManagedPostgres::start(data_dir, &settings)
                 .await
-                .map_err(postgres_error)?;
+                .map_err(|error| postgres_error(&error))?;
             let closing = shutdown.closing.clone();
             shutdown.support.spawn(postgres.keep(closing));
             options
@@ -562,8 +562,13 @@ async fn open_database(
     Ok(pool)
 }
 
-fn postgres_error(error: PostgresError) -> ServeError {
-    ServeError::Configuration(error.to_string())
+fn postgres_error(error: &PostgresError) -> ServeError {
+    let text = crate::telemetry::chain(error);
+    if error.is_configuration() {
+        ServeError::Configuration(text)
+    } else {
+        ServeError::Other(anyhow::Error::msg(text))
+    }
 }
 
 fn database_error(error: StoreError) -> ServeError {

@@ -147,7 +147,7 @@ impl Launcher {
         let this = self.clone();
         self.parts.shutdown.work.spawn(async move {
             let id = project.id;
-            if let Err(error) = this.launch(project, revision).await {
+            if let Err(error) = Box::pin(this.launch(project, revision)).await {
                 tracing::warn!(project = %id, %error, "cannot start a sandbox");
             }
             this.done(id);

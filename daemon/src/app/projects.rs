@@ -164,7 +164,7 @@ impl Projects {
             Err(Error::Repeated(earlier)) => return self.get(caller, earlier.into()).await,
             Err(error) => return Err(error),
         }
-        self.give_address(id).await?;
+        self.give_address(id, vec![]).await?;
         self.get(caller, id).await
     }
 
@@ -269,26 +269,30 @@ impl Projects {
         for (project, port) in rows::preview_ports(&self.parts.pool).await? {
             if let Err(error) = self.parts.gateway.ensure(project, port).await {
                 tracing::warn!(%project, port, %error, "the preview's address is taken: giving it another");
-                self.give_address(project).await?;
+                self.give_address(project, vec![port]).await?;
             }
         }
         Ok(())
     }
 
     /// Gives a project the first address that can be listened on, and listens.
-    async fn give_address(&self, id: ProjectId) -> Result<()> {
-        let mut from = *self.parts.ports.start();
+    /// `refused` are ports that somebody else on this host has.
+    async fn give_address(&self, id: ProjectId, mut refused: Vec<u16>) -> Result<()> {
         loop {
-            let range = from..=*self.parts.ports.end();
-            let port = rows::assign_preview_port(&self.parts.pool, id, range).await?;
+            let range = self.parts.ports.clone();
+            let port = match rows::assign_preview_port(&self.parts.pool, id, range, &refused).await
+            {
+                Ok(port) => port,
+                // Another daemon gave this port away at the same moment.
+                Err(StoreError::Conflict) => continue,
+                Err(error) => return Err(error.into()),
+            };
             match self.parts.gateway.ensure(id, port).await {
                 Ok(_) => return Ok(()),
-                // Somebody else on this host listens there.
-                Err(error) if port < *self.parts.ports.end() => {
+                Err(error) => {
                     tracing::debug!(port, %error, "a preview port is taken");
-                    from = port + 1;
+                    refused.push(port);
                 }
-                Err(error) => return Err(Error::internal(error)),
             }
         }
     }

@@ -81,9 +81,8 @@ pub(super) async fn write_at_once(
                 as w (project_id, epoch, before, after)
         ), locked as (
             select h.project_id, w.after
-            from project_heads h join wanted w on w.project_id = h.project_id
-            where h.project_id = any($3)
-              and h.head = w.before and (w.epoch is null or w.epoch = h.epoch)
+            from wanted w join project_heads h on h.project_id = w.project_id
+            where h.head = w.before and (w.epoch is null or w.epoch = h.epoch)
             order by h.project_id
             for update of h skip locked
         ), writer as (
@@ -94,8 +93,7 @@ pub(super) async fn write_at_once(
         ), moved as (
             update project_heads h set head = l.after, changed_at = now()
             from locked l
-            where h.project_id = any($3) and h.project_id = l.project_id
-              and exists (select from writer)
+            where h.project_id = l.project_id and exists (select from writer)
         ), written as (
             insert into events (project_id, sequence, kind, generation_id, payload)
             select e.project_id, e.sequence, e.kind, e.generation_id, e.payload::json
@@ -170,11 +168,12 @@ pub(super) async fn lock(
                     update journal_writers set batch = $2 + 1
                     where boot_id = $1 and batch = $2 returning batch
                 )
-                select (select batch from writer) as batch,
-                       h.project_id as "project_id?", l.head as "head?", l.epoch as "epoch?"
-                from (values (1)) one (one)
-                left join project_heads h on h.project_id = any($3)
-                left join locked l on l.project_id = h.project_id"#,
+                select (select batch from writer) as "batch?", null::uuid as "project_id?",
+                       null::bigint as "head?", null::bigint as "epoch?"
+                union all
+                select null, project_id, null, null from project_heads where project_id = any($3)
+                union all
+                select null, project_id, head, epoch from locked"#,
                 ticket.boot,
                 ticket.before,
                 projects
@@ -192,11 +191,12 @@ pub(super) async fn lock(
                     update journal_writers set batch = $2 + 1
                     where boot_id = $1 and batch = $2 returning batch
                 )
-                select (select batch from writer) as batch,
-                       h.project_id as "project_id?", l.head as "head?", l.epoch as "epoch?"
-                from (values (1)) one (one)
-                left join project_heads h on h.project_id = any($3)
-                left join locked l on l.project_id = h.project_id"#,
+                select (select batch from writer) as "batch?", null::uuid as "project_id?",
+                       null::bigint as "head?", null::bigint as "epoch?"
+                union all
+                select null, project_id, null, null from project_heads where project_id = any($3)
+                union all
+                select null, project_id, head, epoch from locked"#,
                 ticket.boot,
                 ticket.before,
                 projects
@@ -205,19 +205,24 @@ pub(super) async fn lock(
             .await?
         }
     };
-    Ok(Locked {
-        ticket_valid: rows.first().is_some_and(|row| row.batch.is_some()),
-        heads: rows
-            .into_iter()
-            .filter_map(|row| {
-                let held = match (row.head, row.epoch) {
-                    (Some(head), Some(epoch)) => Some(Held { head, epoch }),
-                    _ => None,
-                };
-                Some((ProjectId::from(row.project_id?), held))
-            })
-            .collect(),
-    })
+    let mut locked = Locked {
+        heads: HashMap::new(),
+        ticket_valid: false,
+    };
+    for row in rows {
+        match (row.project_id, row.head, row.epoch) {
+            (Some(project), Some(head), Some(epoch)) => {
+                let held = Some(Held { head, epoch });
+                locked.heads.insert(project.into(), held);
+            }
+            // It is there; whether it is held another row says.
+            (Some(project), _, _) => {
+                locked.heads.entry(project.into()).or_insert(None);
+            }
+            (None, _, _) => locked.ticket_valid |= row.batch.is_some(),
+        }
+    }
+    Ok(locked)
 }
 
 /// Writes events and moves heads that the transaction holds. Gives the time of
@@ -231,7 +236,7 @@ pub(super) async fn write_held(
         r#"with moved as (
             update project_heads h set head = m.after, changed_at = now()
             from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as m (project_id, before, after)
-            where h.project_id = any($1) and h.project_id = m.project_id and h.head = m.before
+            where h.project_id = m.project_id and h.head = m.before
             returning h.project_id
         ), written as (
             insert into events (project_id, sequence, kind, generation_id, payload)

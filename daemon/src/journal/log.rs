@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sqlx::PgPool;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use crate::domain::event::Recorded;
 use crate::domain::id::ProjectId;
-use crate::store::events::Stored;
 use crate::store::{StoreError, events, heads};
 
 /// Events as they are held, each with the bytes of its payload.
@@ -30,10 +29,23 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// How long a project without watchers is kept.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// How many pages are read at a time, so that a crowd that lags leaves
+/// connections to everybody else.
+const READERS: usize = 2;
+
 /// The logs of all live projects.
-#[derive(Default)]
 pub(super) struct Logs {
     map: Mutex<HashMap<ProjectId, Arc<Log>>>,
+    readers: Arc<Semaphore>,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self {
+            map: Mutex::default(),
+            readers: Arc::new(Semaphore::new(READERS)),
+        }
+    }
 }
 
 impl Logs {
@@ -43,7 +55,7 @@ impl Logs {
         let mut map = lock(&self.map);
         let log = map
             .entry(project)
-            .or_insert_with(|| Arc::new(Log::new(project, head)));
+            .or_insert_with(|| Arc::new(Log::new(project, head, &self.readers)));
         Arc::clone(log)
     }
 
@@ -57,7 +69,7 @@ impl Logs {
         let mut map = lock(&self.map);
         let log = Arc::clone(
             map.entry(project)
-                .or_insert_with(|| Arc::new(Log::new(project, head))),
+                .or_insert_with(|| Arc::new(Log::new(project, head, &self.readers))),
         );
         let id = {
             let mut ring = lock(&log.ring);
@@ -134,10 +146,13 @@ pub(super) struct Log {
     wake: watch::Sender<()>,
     /// Held by the one watcher that fills a hole for all.
     filling: tokio::sync::Mutex<()>,
+    readers: Arc<Semaphore>,
+    /// The page that was read last, for the others who lag at the same place.
+    page: tokio::sync::Mutex<Vec<Arc<Recorded>>>,
 }
 
 impl Log {
-    fn new(project: ProjectId, last: i64) -> Self {
+    fn new(project: ProjectId, last: i64, readers: &Arc<Semaphore>) -> Self {
         Self {
             project,
             ring: Mutex::new(Ring {
@@ -151,12 +166,41 @@ impl Log {
                 touched: Instant::now(),
             }),
             wake: watch::Sender::new(()),
-            filling: tokio::sync::Mutex::new(()),
+            filling: tokio::sync::Mutex::default(),
+            readers: Arc::clone(readers),
+            page: tokio::sync::Mutex::default(),
         }
     }
 
     fn wake_all(&self) {
         self.wake.send_replace(());
+    }
+
+    /// What Postgres has after a position, a page at most. Watchers that lag at
+    /// the same place share one read.
+    async fn read_after(
+        &self,
+        pool: &PgPool,
+        cursor: i64,
+    ) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        let mut page = self.page.lock().await;
+        let at = page.iter().position(|event| event.sequence == cursor + 1);
+        if let Some(at) = at {
+            return Ok(page[at..].to_vec());
+        }
+        let read = self.read_page(pool, cursor).await?;
+        *page = read.into_iter().map(|(event, _)| event).collect();
+        Ok(page.clone())
+    }
+
+    async fn read_page(&self, pool: &PgPool, after: i64) -> Result<Shared, StoreError> {
+        // Never closed; it only limits.
+        let _reader = self.readers.acquire().await;
+        let page = events::page(pool, self.project, after).await?;
+        Ok(page
+            .into_iter()
+            .map(|stored| (Arc::new(stored.recorded), stored.bytes))
+            .collect())
     }
 
     /// Reads on from where the memory ends, for all watchers at once.
@@ -169,13 +213,12 @@ impl Log {
             }
             ring.last
         };
-        let page = events::page(pool, self.project, from).await?;
+        let page = self.read_page(pool, from).await?;
         let starts_right = page
             .first()
-            .is_some_and(|event| event.recorded.sequence == from + 1);
+            .is_some_and(|(event, _)| event.sequence == from + 1);
         if starts_right {
-            let entries = page.into_iter().map(shared).collect();
-            lock(&self.ring).publish(from + 1, entries);
+            lock(&self.ring).publish(from + 1, page);
         } else {
             // What was said to be there is not: gone, trimmed, or hearsay.
             let ends = heads::get(pool, self.project).await?;
@@ -356,6 +399,11 @@ impl Watcher {
         ring.learn(cursor);
     }
 
+    /// What Postgres has after the cursor, which does not move.
+    pub(super) async fn read(&self, pool: &PgPool) -> Result<Vec<Arc<Recorded>>, StoreError> {
+        self.log.read_after(pool, self.cursor).await
+    }
+
     pub(super) async fn fill(&self, pool: &PgPool) -> Result<(), StoreError> {
         self.log.fill(pool).await
     }
@@ -371,10 +419,6 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         lock(&self.log.ring).cursors.remove(&self.id);
     }
-}
-
-pub(super) fn shared(stored: Stored) -> (Arc<Recorded>, usize) {
-    (Arc::new(stored.recorded), stored.bytes)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,9 +8,9 @@ use sqlx::PgPool;
 use crate::domain;
 use crate::domain::event::{Event, Recorded};
 use crate::domain::id::ProjectId;
-use crate::store::{StoreError, events, heads};
+use crate::store::{StoreError, heads};
 
-use super::log::{Found, Logs, Watcher, shared};
+use super::log::{Found, Logs, Watcher};
 
 /// Why a log cannot be followed, or no further.
 #[derive(Debug, thiserror::Error)]
@@ -133,10 +133,10 @@ impl Watch {
     async fn read_page(&mut self) -> Result<Batch, WatchError> {
         let cursor = self.watcher.cursor();
         let project = self.watcher.project();
-        let page = events::page(&self.pool, project, cursor).await?;
-        let starts_right = page
+        let events = self.watcher.read(&self.pool).await?;
+        let starts_right = events
             .first()
-            .is_some_and(|event| event.recorded.sequence == cursor + 1);
+            .is_some_and(|event| event.sequence == cursor + 1);
         if !starts_right {
             let ends = heads::get(&self.pool, project).await?;
             return match ends {
@@ -146,7 +146,6 @@ impl Watch {
                 }),
             };
         }
-        let events: Vec<_> = page.into_iter().map(|event| shared(event).0).collect();
         // From here to the return nothing waits: what moves the cursor is given out.
         if let Some(newest) = events.last() {
             self.watcher.moved_to(newest.sequence);

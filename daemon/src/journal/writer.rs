@@ -37,6 +37,16 @@ const SKIPS_MAX: u32 = 20;
 /// Heads that are remembered at most.
 const HEADS_MAX: usize = 65_536;
 
+/// The writer's statements take arrays, so Postgres would plan them anew each
+/// time, which takes longer than running them. One plan serves all batches, as
+/// long as it goes by index: tables grow after it was made.
+const PLANNING: [(&str, &str); 4] = [
+    ("plan_cache_mode", "force_generic_plan"),
+    ("enable_seqscan", "off"),
+    ("enable_hashjoin", "off"),
+    ("enable_mergejoin", "off"),
+];
+
 pub(super) struct Writer {
     pub(super) pool: PgPool,
     pub(super) identity: Identity,
@@ -212,9 +222,8 @@ impl Writer {
         if let Some(db) = self.state.connection.take() {
             return Ok(db);
         }
-        let mut db = PgConnection::connect_with(&self.pool.connect_options())
-            .await
-            .map_err(lost)?;
+        let options = (*self.pool.connect_options()).clone().options(PLANNING);
+        let mut db = PgConnection::connect_with(&options).await.map_err(lost)?;
         if self.state.position.is_none() {
             let position = batch::position(&mut db, self.identity.boot_id.uuid())
                 .await

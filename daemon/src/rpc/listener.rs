@@ -87,8 +87,8 @@ impl Listeners {
         loop {
             let accepted = tokio::select! {
                 () = stop.cancelled() => return,
-                unix = self.unix.accept() => unix.and_then(|(stream, _)| {
-                    Ok(places.take(None).map(|place| (Connection::unix(stream), place)))
+                unix = self.unix.accept() => unix.map(|(stream, _)| {
+                    places.take(None).map(|place| (Connection::unix(stream), place))
                 }),
                 tcp = accept_tcp(self.tcp.as_ref()) => tcp.map(|(stream, address)| {
                     // Small messages go out at once.

@@ -86,7 +86,7 @@ impl project_service_server::ProjectService for ProjectService {
         request: Request<v1::UpdateProjectRequest>,
     ) -> Result<Response<v1::UpdateProjectResponse>, Status> {
         let caller = caller(&request)?;
-        let (id, update) = read_update(request.into_inner())?;
+        let (id, update) = read_update(&request.into_inner())?;
         let project = self.projects.update(&caller, id, update).await?;
         Ok(Response::new(v1::UpdateProjectResponse {
             project: Some(convert::project(project)),
@@ -166,7 +166,7 @@ fn read_create(message: v1::CreateProjectRequest) -> Result<CreateProject, Error
     }
 }
 
-fn read_update(message: v1::UpdateProjectRequest) -> Result<(ProjectId, UpdateProject), Error> {
+fn read_update(message: &v1::UpdateProjectRequest) -> Result<(ProjectId, UpdateProject), Error> {
     let mut fields = Fields::default();
     let id = fields.id("project_id", &message.project_id);
     let request_id = fields.take(account::request_id(&message.request_id));

@@ -2,12 +2,17 @@
 //! other. One for each sandbox would run out of addresses at about thirty.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::NetworkCreateRequest;
 use bollard::query_parameters::ListNetworksOptionsBuilder;
+use tokio::time::{Instant, sleep};
 
 use super::engine::{CALL, Engine, START};
 use super::error::SandboxError;
+
+/// How long a network that somebody else makes may take to be listed.
+const APPEARS: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// Makes sure that the network is there and gives back its name.
@@ -39,10 +44,19 @@ impl Engine {
             .await
         {
             Ok(_) => Ok(name),
-            // Somebody else made it meanwhile: the bridge has that name already.
-            Err(error) if self.network_exists().await? => {
-                tracing::debug!(%error, "the network was there");
-                Ok(name)
+            // Somebody else makes it at this moment: the bridge is taken before the
+            // network can be listed.
+            Err(error @ (SandboxError::Refused(_) | SandboxError::Conflict(_))) => {
+                let deadline = Instant::now() + APPEARS;
+                loop {
+                    if self.network_exists().await? {
+                        return Ok(name);
+                    }
+                    if Instant::now() > deadline {
+                        return Err(error);
+                    }
+                    sleep(Duration::from_millis(50)).await;
+                }
             }
             Err(error) => Err(error),
         }

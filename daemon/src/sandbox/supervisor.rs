@@ -49,10 +49,11 @@ const SLOW_LINE: usize = 1 << 20;
 /// What the supervisor may take longer than a step's own limit to end it.
 const STEP_GRACE: Duration = Duration::from_secs(15);
 
-/// Windows of the connection: wide enough for 180 MB/s at the latency of an exec,
-/// and all that a flood can occupy here.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
+/// What one stream may have under way: enough for 180 MB/s at the latency of an exec.
+const STREAM_WINDOW: u32 = 256 << 10;
+/// All streams together. As much as 256 of them may have, since streams that
+/// nobody reads would otherwise use it up and hold up every other call.
+const CONNECTION_WINDOW: u32 = 64 << 20;
 /// Largest message that is taken, but for files. A message of nothing but empty
 /// lines becomes forty times its size in memory, so this is small.
 const MESSAGE_BYTES: usize = 512 << 10;

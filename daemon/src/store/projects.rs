@@ -282,7 +282,8 @@ pub async fn delete(db: impl PgExecutor<'_>, project: ProjectId) -> Result<bool>
 }
 
 /// Gives the project the smallest free preview port of a range, or leaves it the
-/// one that it has, and returns it.
+/// one that it has, and returns it. `refused` are ports that cannot be listened
+/// on here: none of them is given, and one of them is not left.
 ///
 /// # Errors
 /// [`StoreError::NoPortLeft`]; [`StoreError::Conflict`] if another project took
@@ -291,27 +292,32 @@ pub async fn assign_preview_port(
     db: impl PgExecutor<'_>,
     project: ProjectId,
     range: RangeInclusive<u16>,
+    refused: &[u16],
 ) -> Result<u16> {
+    let refused_ports: Vec<i32> = refused.iter().copied().map(i32::from).collect();
     let row = sqlx::query!(
         r#"with assigned as (
             update projects set preview_port = (
                 select port from generate_series($2::integer, $3::integer) port
                 where not exists (select from projects taken where taken.preview_port = port)
+                  and port <> all($4::integer[])
                 order by port limit 1)
-            where id = $1 and preview_port is null
+            where id = $1 and (preview_port is null or preview_port = any($4::integer[]))
             returning preview_port
         )
         select coalesce((select preview_port from assigned), preview_port) as port
         from projects where id = $1"#,
         project.uuid(),
         i32::from(*range.start()),
-        i32::from(*range.end())
+        i32::from(*range.end()),
+        &refused_ports
     )
     .fetch_optional(db)
     .await?
     .ok_or(StoreError::NotFound)?;
     row.port
         .and_then(|port| u16::try_from(port).ok())
+        .filter(|port| !refused.contains(port))
         .ok_or(StoreError::NoPortLeft)
 }
 

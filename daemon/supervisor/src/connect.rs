@@ -1,24 +1,20 @@
 //! `kiln-supervisor connect`: standard streams on one side, the socket on the
 //! other. Understands nothing of what passes. Ends as soon as either side is
 //! gone: the engine closes standard input when its client dies, and the server
-//! closes the socket when nobody answers its pings.
+//! closes the socket when nobody answers its pings. One thread: in a sandbox
+//! that may have no more processes there is room for this one, but no other.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::Shutdown;
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::error::Error;
+use crate::pump;
 
-/// What is copied at once, in bytes.
-const BUFFER_BYTES: usize = 64 << 10;
 /// How long the first process may take to listen, and how often that is tried.
 const LISTENS_WITHIN: Duration = Duration::from_secs(5);
 const TRY_EVERY: Duration = Duration::from_millis(10);
-/// How long the server may still talk after standard input has ended.
-const LINGER: Duration = Duration::from_secs(1);
-
 /// Connects standard streams to a socket and returns when either side is gone.
 ///
 /// # Errors
@@ -27,22 +23,8 @@ pub fn run(socket: &Path) -> Result<(), Error> {
     // Other processes of this user shall not trace it.
     let _ = nix::sys::prctl::set_dumpable(false);
     let stream = connect(socket)?;
-    let uplink = stream
-        .try_clone()
-        .map_err(Error::system("share the socket"))?;
-    std::thread::Builder::new()
-        .name("uplink".to_owned())
-        .spawn(move || {
-            let _ = copy(io::stdin().lock(), &uplink);
-            let _ = uplink.shutdown(Shutdown::Write);
-            // The server closes its half, which ends the other direction. Not
-            // for ever, should it fail to.
-            std::thread::sleep(LINGER);
-            std::process::exit(0);
-        })
-        .map_err(Error::system("start a thread"))?;
-    // Either end is an ordinary one.
-    let _ = copy(&stream, io::stdout().lock());
+    // Either end is an ordinary one, and there is nobody to tell.
+    let _ = pump::run(io::stdin(), io::stdout(), &stream);
     Ok(())
 }
 
@@ -61,20 +43,5 @@ fn connect(socket: &Path) -> Result<UnixStream, Error> {
             }
             Err(error) => return Err(Error::system("connect to the socket")(error)),
         }
-    }
-}
-
-fn copy(mut from: impl Read, mut to: impl Write) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    loop {
-        let count = match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        to.write_all(&buffer[..count])?;
-        // Standard output is buffered by lines.
-        to.flush()?;
     }
 }

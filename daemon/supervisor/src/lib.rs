@@ -7,7 +7,7 @@
 //! - processes: `signals`, `reap`, `launch`, `process`, `process_table`, `run`,
 //!   `step`, `dev_server`
 //! - output: `lines`, `ring`, `follow`, `output`
-//! - connections: `listen`, `connect`, `tcp`
+//! - connections: `listen`, `connect`, `pump`, `tcp`
 //!
 //! It shares its user with untrusted code. It follows no link that such code
 //! may have planted, runs no shell, takes no signal from within the sandbox,
@@ -31,6 +31,7 @@ pub mod output;
 pub mod path;
 pub mod process;
 pub mod process_table;
+pub mod pump;
 pub mod reap;
 pub mod remove;
 pub mod ring;

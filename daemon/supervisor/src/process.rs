@@ -48,7 +48,7 @@ pub struct Launcher {
     next_run: AtomicU64,
 }
 
-/// A command that was started. Ends only through [`Process::run_to_end`].
+/// A command that was started. Its end is seen to by [`Ending::run_to_end`].
 #[derive(Debug)]
 pub struct Process {
     /// Its number, which is its session's too.

@@ -230,7 +230,7 @@ async fn preview_ports_are_the_smallest_free_and_stay() {
     for _ in 0..3 {
         ids.push(daemon.project(account).await);
     }
-    let assign = |id| projects::assign_preview_port(&database.pool, id, 4100..=4101);
+    let assign = |id| projects::assign_preview_port(&database.pool, id, 4100..=4101, &[]);
     assert_eq!(assign(ids[0]).await.unwrap(), 4100);
     assert_eq!(assign(ids[1]).await.unwrap(), 4101);
     assert_eq!(assign(ids[1]).await.unwrap(), 4101);
@@ -241,6 +241,14 @@ async fn preview_ports_are_the_smallest_free_and_stay() {
     assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
     let ports = projects::preview_ports(&database.pool).await.unwrap();
     assert_eq!(ports, [(ids[2], 4100), (ids[1], 4101)]);
+    // One that somebody else on the host has is given up for another.
+    let refused = |ports| projects::assign_preview_port(&database.pool, ids[1], 4100..=4102, ports);
+    assert_eq!(refused(&[4101]).await.unwrap(), 4102);
+    let nowhere = refused(&[4101, 4102]).await;
+    assert!(
+        matches!(nowhere, Err(StoreError::NoPortLeft)),
+        "{nowhere:?}"
+    );
 }
 
 #[tokio::test]

@@ -86,7 +86,10 @@ async fn a_hole_in_memory_is_filled_from_postgres() {
     let project = a.project(account).await;
     let mut watch = a.journal.watch(project, Some(0)).await.unwrap();
     let mut seen = Seen::after(0);
-    seen.push(&watch.next().await.unwrap().events);
+    for n in 0..10 {
+        let append = events(project, Fence::None, vec![output(format!("{n}\n"))]);
+        a.journal.append(append).await.unwrap();
+    }
     for round in 0..20 {
         for n in 0..3 {
             let append = events(
@@ -97,11 +100,13 @@ async fn a_hole_in_memory_is_filled_from_postgres() {
             b.journal.append(append).await.unwrap();
         }
         let append = events(project, Fence::None, vec![output(format!("a{round}\n"))]);
-        a.journal.append(append).await.unwrap();
+        let newest = a.journal.append(append).await.unwrap().last;
+        // In every second round memory comes to two holes before anybody looks.
+        while round % 2 == 1 && seen.position() < newest {
+            seen.push(&watch.next().await.unwrap().events);
+        }
     }
-    while seen.position() < 81 {
-        seen.push(&watch.next().await.unwrap().events);
-    }
+    assert_eq!(seen.position(), 91);
     check_history(&database.pool, project, &[&seen]).await;
 }
 
@@ -255,6 +260,55 @@ async fn a_thousand_watchers_see_the_same() {
     }
     let mut seen = Vec::new();
     for watcher in watchers {
+        seen.push(watcher.await.unwrap());
+    }
+    check_history(&database.pool, project, &seen.iter().collect::<Vec<_>>()).await;
+}
+
+/// A crowd that lags behind memory reads from Postgres, and takes neither its
+/// connections from everybody else nor a gap.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lagging_crowd_leaves_the_pool_to_others() {
+    let database = Database::new().await;
+    let account = database.account().await;
+    let daemon = database.daemon().await;
+    let project = daemon.project(account).await;
+    let mut watches = Vec::new();
+    for n in 0..300 {
+        let mut watch = daemon.journal.watch(project, Some(0)).await.unwrap();
+        // Not all at the same place.
+        if n % 3 == 0 {
+            watch.next().await.unwrap();
+        }
+        watches.push(watch);
+    }
+    for n in 0..600 {
+        let ten = (0..10)
+            .map(|i| output(format!("{}\n", n * 10 + i)))
+            .collect();
+        let append = events(project, Fence::None, ten);
+        daemon.journal.send(append).await.unwrap();
+    }
+    let append = events(project, Fence::None, vec![output("end\n")]);
+    let end = daemon.journal.append(append).await.unwrap().last;
+    let crowd: Vec<_> = watches
+        .into_iter()
+        .map(|mut watch| {
+            tokio::spawn(async move {
+                let mut seen = Seen::after(watch.position());
+                while seen.position() < end {
+                    seen.push(&watch.next().await.unwrap().events);
+                }
+                seen
+            })
+        })
+        .collect();
+    // Meanwhile anybody else gets a connection.
+    for _ in 0..20 {
+        assert_eq!(daemon.journal.head(project).await.unwrap(), end);
+    }
+    let mut seen = Vec::new();
+    for watcher in crowd {
         seen.push(watcher.await.unwrap());
     }
     check_history(&database.pool, project, &seen.iter().collect::<Vec<_>>()).await;

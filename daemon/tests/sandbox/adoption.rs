@@ -1,5 +1,8 @@
 //! A daemon dies, the app does not: the next daemon connects and goes on.
 
+use std::time::{Duration, Instant};
+
+use kiln_daemon::domain::sandbox::Slot;
 use kiln_daemon::sandbox::ContainerPhase;
 use tokio::time::timeout;
 
@@ -57,6 +60,42 @@ async fn a_dropped_connection_leaves_no_process() {
     .await
     .expect("only the connection that is kept has a process");
     assert!(!kept.supervisor.is_closed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_impostor_on_the_socket_costs_a_bounded_wait_and_no_more() {
+    let deployment = Deployment::new();
+    let sandbox = deployment.sandbox().await;
+    // Code in the sandbox has the supervisor's uid: it may take its socket away.
+    for answer in [
+        // Says nothing.
+        "() => {}",
+        // Says more than anybody asked for.
+        "(socket) => { const noise = new Uint8Array(1 << 20).fill(65); const more = () => { while (socket.write(noise) > 0); }; socket.on?.('drain', more); more(); }",
+        // Leaves at once.
+        "(socket) => { socket.end(); }",
+    ] {
+        let impostor = format!(
+            "require('node:fs').rmSync('/run/kiln/supervisor.sock', {{ force: true }});
+             require('node:net').createServer({answer}).listen('/run/kiln/supervisor.sock', () => console.log('ready'));"
+        );
+        let argv = ["bun", "-e", &impostor].map(str::to_owned);
+        let (sender, mut lines) = tokio::sync::mpsc::channel(4);
+        let supervisor = sandbox.supervisor.clone();
+        let running = tokio::spawn(async move {
+            supervisor
+                .run_step(Slot::A, &argv, &[], 4 * PATIENCE, &sender)
+                .await
+        });
+        timeout(PATIENCE, lines.recv()).await.unwrap().unwrap();
+        let started = Instant::now();
+        let connected = deployment.engine.supervisor(&sandbox.container).await;
+        assert!(connected.is_err(), "{answer}");
+        assert!(started.elapsed() < Duration::from_secs(18), "{answer}");
+        running.abort();
+        // What is connected already stays so.
+        sandbox.supervisor.status().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

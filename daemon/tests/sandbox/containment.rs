@@ -40,6 +40,9 @@ async fn code_in_a_sandbox_has_no_privileges() {
             "Seccomp:2",
         ]
     );
+    // Open files, soft and hard; a core dump has no place to go.
+    let limits = sandbox.shell("ulimit -Sn; ulimit -Hn; ulimit -Hc").await;
+    assert_eq!(limits, "4096\n8192\n0");
     for refused in [
         "unshare -Ur true",
         "mount -t tmpfs none /tmp",
@@ -67,6 +70,30 @@ async fn code_in_a_sandbox_has_no_privileges() {
     }
     // The supervisor has survived all that.
     sandbox.supervisor.status().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neighbours_do_not_reach_each_other() {
+    let deployment = Deployment::new();
+    let (one, two) = tokio::join!(deployment.sandbox(), deployment.sandbox());
+    let server =
+        r#"Bun.serve({ port: 5173, hostname: "0.0.0.0", fetch: () => new Response("private") });"#;
+    one.write(&[("server.js", server)]).await.unwrap();
+    drop(one.serve().await);
+    let address = docker(&[
+        "inspect",
+        "--format",
+        "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+        one.container.as_str(),
+    ]);
+    let ask = format!(
+        "console.log(await (await fetch('http://{address}:5173', {{ signal: AbortSignal.timeout(2000) }})).text())"
+    );
+    let own = one.run(&["bun", "-e", &ask]).await;
+    assert_eq!(own.stdout, "private", "{}", own.stderr);
+    let neighbour = two.run(&["bun", "-e", &ask]).await;
+    assert!(!neighbour.exit.is_success(), "{}", neighbour.stdout);
+    assert_eq!(neighbour.stdout, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

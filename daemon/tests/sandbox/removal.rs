@@ -57,6 +57,22 @@ async fn a_second_container_for_a_sandbox_is_refused_and_the_first_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sandboxes_made_at_once_share_one_network() {
+    let deployment = Deployment::new();
+    deployment.image().await;
+    docker(&["network", "rm", &network(&deployment)]);
+    let engines = [deployment.another_engine(), deployment.another_engine()];
+    let image = deployment.image().await;
+    let create = |engine: usize| engines[engine].create(SandboxId::from(Uuid::now_v7()), image);
+    let (one, two, three, four) = tokio::join!(create(0), create(1), create(0), create(1));
+    for created in [one, two, three, four] {
+        created.unwrap();
+    }
+    assert_eq!(network(&deployment).lines().count(), 1);
+    assert_eq!(deployment.engine.list().await.unwrap().len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_anybody_else_is_touched() {
     let stranger = Uuid::now_v7().to_string();
     let label = format!("kiln.deployment={stranger}");
@@ -102,6 +118,12 @@ async fn nothing_of_anybody_else_is_touched() {
         }
     );
     assert_eq!(left(&stranger), Vec::<String>::new());
+}
+
+/// Ids of the deployment's networks, one a line.
+fn network(deployment: &Deployment) -> String {
+    let filter = format!("label=kiln.deployment={}", deployment.label);
+    docker(&["network", "ls", "-q", "--filter", &filter])
 }
 
 fn kiln_base() -> String {

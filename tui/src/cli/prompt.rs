@@ -72,28 +72,29 @@ pub(super) async fn read_line() -> Result<String, Stop> {
 /// Asks for a password without showing it. The terminal is as before whatever
 /// ends the question, Ctrl-C and SIGTERM included.
 pub(super) async fn password(question: &str) -> Result<SecretString, Stop> {
-    say(question);
+    // Whoever ends us from now on finds somebody who puts the terminal right.
+    let listen = |kind| {
+        signal(kind).map_err(|error| {
+            Failure::failed("SIGNAL", format!("cannot listen to signals: {error}"))
+        })
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut hang_up = listen(SignalKind::hangup())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    // First quiet, then the question: what is typed as soon as it shows must
+    // neither be seen nor be thrown away with what was typed before it.
     let quiet = Quiet::begin().map_err(|error| {
         Failure::usage(format!("cannot hide what is typed: {error}"))
             .hint("give the password on stdin, with --password-stdin")
     })?;
-    let ended = async {
-        let listen = |kind| signal(kind).map_err(|error| error.to_string());
-        let (mut term, mut hup) = match (
-            listen(SignalKind::terminate()),
-            listen(SignalKind::hangup()),
-        ) {
-            (Ok(term), Ok(hup)) => (term, hup),
-            (Err(error), _) | (_, Err(error)) => return error,
-        };
-        tokio::select! {
-            _ = term.recv() => "SIGTERM".to_owned(),
-            _ = hup.recv() => "SIGHUP".to_owned(),
-        }
-    };
+    say(question);
+    let ended_by =
+        |signal: &str| Err(Failure::failed("INTERRUPTED", format!("ended by {signal}")).into());
     let typed = tokio::select! {
         typed = blocking(|| read_keys().map_err(|error| error.to_string())) => typed,
-        signal = ended => Err(Failure::failed("INTERRUPTED", format!("ended by {signal}")).into()),
+        _ = terminate.recv() => ended_by("SIGTERM"),
+        _ = hang_up.recv() => ended_by("SIGHUP"),
+        _ = interrupt.recv() => ended_by("SIGINT"),
     };
     drop(quiet);
     say("\n");
@@ -200,7 +201,7 @@ impl Quiet {
 impl Drop for Quiet {
     fn drop(&mut self) {
         // Nothing can be done if the terminal is gone.
-        let _ = termios::tcsetattr(std::io::stdin().as_fd(), SetArg::TCSAFLUSH, &self.before);
+        let _ = termios::tcsetattr(std::io::stdin().as_fd(), SetArg::TCSADRAIN, &self.before);
     }
 }
 

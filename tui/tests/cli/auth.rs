@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use tonic::Code;
 
 use crate::support::daemon::refusal;
+use crate::support::kiln::SIGTERM;
 use crate::support::{Daemon, Home};
 
 fn daemon() -> (tempfile::TempDir, Daemon) {
@@ -185,6 +186,18 @@ fn a_password_typed_on_a_terminal_is_not_shown() {
         &[("Password: ", "corr\x03")],
     );
     assert_eq!(code, 1, "{shown}");
+}
+
+#[test]
+fn a_question_that_is_ended_leaves_the_terminal_as_it_was() {
+    let daemon = Daemon::tcp();
+    let home = Home::with_server(&daemon.address());
+    let (code, shown) = home.on_terminal(
+        &["auth", "sign-in", "ada@example.com"],
+        &[("Password: ", SIGTERM)],
+    );
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("ended by SIGTERM"), "{shown}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ pub(crate) async fn run(
         reporter,
         cancel,
     };
-    match run.steps(states).await {
+    match Box::pin(run.steps(states)).await {
         Ok(passed) => Ok(Verdict::Passed(passed)),
         Err(Stopped::Fault(reason, message)) => Ok(Verdict::Failed { reason, message }),
         Err(other) => Err(other),
@@ -141,7 +141,12 @@ impl Run<'_> {
     async fn steps(&self, states: &impl States) -> Result<Passed, Stopped> {
         self.enter(states, GenerationState::Installing).await?;
         let held = self
-            .step(StepKind::Sandbox, 1, "prepare the sandbox", self.sandbox())
+            .step(
+                StepKind::Sandbox,
+                1,
+                "prepare the sandbox",
+                Box::pin(self.sandbox()),
+            )
             .await?;
         let slot = held.candidate_slot();
         let before = self
@@ -149,7 +154,7 @@ impl Run<'_> {
                 StepKind::Sync,
                 2,
                 "copy the files in",
-                self.sync(&held, slot),
+                Box::pin(self.sync(&held, slot)),
             )
             .await?;
         let lockfile = self
@@ -157,7 +162,7 @@ impl Run<'_> {
                 StepKind::Install,
                 3,
                 "install dependencies",
-                self.install(&held, slot, &before),
+                Box::pin(self.install(&held, slot, &before)),
             )
             .await?;
         self.enter(states, GenerationState::Starting).await?;
@@ -165,17 +170,22 @@ impl Run<'_> {
             StepKind::Start,
             4,
             "start the dev server",
-            self.start(&held, slot),
+            Box::pin(self.start(&held, slot)),
         )
         .await?;
         self.enter(states, GenerationState::Checking).await?;
-        self.step(StepKind::Probe, 5, "open the page", self.probe(&held, slot))
-            .await?;
+        self.step(
+            StepKind::Probe,
+            5,
+            "open the page",
+            Box::pin(self.probe(&held, slot)),
+        )
+        .await?;
         self.step(
             StepKind::Check,
             6,
             "check the code",
-            self.check(&held, slot),
+            Box::pin(self.check(&held, slot)),
         )
         .await?;
         Ok(Passed {

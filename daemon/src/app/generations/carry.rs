@@ -125,8 +125,9 @@ impl Generations {
             cancel: &cancel,
         };
         let stop = self.watch_for_cancel(&generation, &cancel);
+        let run = Box::pin(life.run(&mut account));
         let result = tokio::select! {
-            result = life.run(&mut account) => result,
+            result = run => result,
             end = stop => Err(end),
         };
         let ending = match result {
@@ -243,7 +244,7 @@ impl Life<'_> {
         self.enter(GenerationState::Applying).await?;
         let revised = self.revise(&base, tree).await?;
         account.revision = Some(revised.id);
-        self.pass_gate(&base, revised, account).await
+        Box::pin(self.pass_gate(&base, revised, account)).await
     }
 
     async fn base(&self) -> Result<Base> {

@@ -294,7 +294,7 @@ impl Generations {
         let span = tracing::info_span!("generation", id = %generation.id, project = %generation.project_id);
         let task = async move {
             let (id, project) = (generation.id, generation.project_id);
-            this.carry(generation, lease, cancel).await;
+            Box::pin(this.carry(generation, lease, cancel)).await;
             this.running().remove(&id);
             if let Err(error) = this.start_next(project).await {
                 tracing::warn!(%project, %error, "cannot start the next generation that waits");

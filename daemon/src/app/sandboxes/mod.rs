@@ -102,7 +102,7 @@ impl Sandboxes {
                 Ok(Some(held)) => return Ok((held, "reconnected".into())),
                 Ok(None) => {}
                 Err(error) => {
-                    tracing::warn!(sandbox = %row.id, %error, "cannot reconnect: making it anew")
+                    tracing::warn!(sandbox = %row.id, %error, "cannot reconnect: making it anew");
                 }
             }
         }

@@ -113,11 +113,33 @@ impl Sandbox {
         delete_paths: &[&str],
         archive: Vec<u8>,
     ) -> Result<ApplyFilesResponse, Status> {
+        let header = ApplyFilesHeader {
+            clear: false,
+            slot: "a".to_owned(),
+            delete_paths: delete_paths.iter().map(|path| (*path).to_owned()).collect(),
+        };
+        self.send(header, archive).await
+    }
+
+    pub(crate) async fn clear_and_upload(
+        &self,
+        archive: Vec<u8>,
+    ) -> Result<ApplyFilesResponse, Status> {
+        let header = ApplyFilesHeader {
+            clear: true,
+            slot: "a".to_owned(),
+            delete_paths: Vec::new(),
+        };
+        self.send(header, archive).await
+    }
+
+    async fn send(
+        &self,
+        header: ApplyFilesHeader,
+        archive: Vec<u8>,
+    ) -> Result<ApplyFilesResponse, Status> {
         let header = ApplyFilesRequest {
-            header: Some(ApplyFilesHeader {
-                slot: "a".to_owned(),
-                delete_paths: delete_paths.iter().map(|path| (*path).to_owned()).collect(),
-            }),
+            header: Some(header),
             data: Vec::new().into(),
         };
         let mut messages = vec![header];

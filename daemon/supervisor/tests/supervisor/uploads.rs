@@ -66,6 +66,37 @@ async fn a_file_and_a_directory_can_change_places() {
 }
 
 #[tokio::test]
+async fn clearing_leaves_what_was_installed_and_follows_no_link() {
+    let sandbox = Sandbox::start().await;
+    sandbox
+        .upload(archive(&[
+            ("old/deep/file", "old"),
+            ("node_modules/react/index.js", "kept"),
+            ("top", "old"),
+        ]))
+        .await
+        .unwrap();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("precious"), "untouched").unwrap();
+    std::os::unix::fs::symlink(outside.path(), sandbox.workspace().join("a/link")).unwrap();
+    sandbox
+        .clear_and_upload(archive(&[("top", "new")]))
+        .await
+        .unwrap();
+    let tree = sandbox.tree();
+    assert_eq!(tree["top"].as_deref(), Some("new"));
+    assert_eq!(tree["node_modules/react/index.js"].as_deref(), Some("kept"));
+    assert!(
+        !tree
+            .keys()
+            .any(|path| path.starts_with("old") || path.starts_with("link")),
+        "{tree:?}"
+    );
+    let precious = std::fs::read_to_string(outside.path().join("precious")).unwrap();
+    assert_eq!(precious, "untouched");
+}
+
+#[tokio::test]
 async fn deletions_alone_need_no_archive() {
     let sandbox = Sandbox::start().await;
     sandbox.upload(archive(&[("a", "a")])).await.unwrap();
@@ -133,6 +164,7 @@ async fn odd_requests_are_refused() {
     for slot in ["", "c", "../a", "a/b"] {
         let message = ApplyFilesRequest {
             header: Some(ApplyFilesHeader {
+                clear: false,
                 slot: slot.to_owned(),
                 delete_paths: Vec::new(),
             }),
@@ -165,6 +197,7 @@ async fn an_upload_whose_caller_leaves_changes_nothing() {
     let bytes = archive(&[("kept", "new"), ("more", &"x".repeat(4000))]);
     let message = ApplyFilesRequest {
         header: Some(ApplyFilesHeader {
+            clear: false,
             slot: "a".to_owned(),
             delete_paths: vec!["kept".to_owned()],
         }),

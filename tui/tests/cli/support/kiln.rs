@@ -6,11 +6,16 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use serde_json::Value;
 
 /// Nothing here takes this long; a test that hangs says so.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// An answer that is no text: the program is ended.
+pub(crate) const SIGTERM: &str = "SIGTERM";
 
 /// A home directory, and nothing else of the environment.
 pub(crate) struct Home {
@@ -125,8 +130,8 @@ impl Home {
         finish(command.spawn().unwrap())
     }
 
-    /// On a terminal of 80 by 24; what it gets, and the exit code. `typed` is
-    /// sent once the program has asked, which is when `asks` appears.
+    /// On a terminal of 80 by 24: the exit code, and what was shown. Each answer
+    /// is typed as soon as its question appears.
     pub(crate) fn on_terminal(
         &self,
         arguments: &[&str],
@@ -148,9 +153,20 @@ impl Home {
         for (name, value) in &self.variables {
             command.env(name, value);
         }
+        let before = pty.master.get_termios().unwrap();
         let mut child = pty.slave.spawn_command(command).unwrap();
         // Only the child holds the terminal now: its end is the end of the text.
         drop(pty.slave);
+        // A program that waits for ever is ended, so that its test fails.
+        let (ended, watchdog) = mpsc::channel::<()>();
+        let mut killer = child.clone_killer();
+        let guard = std::thread::spawn(move || {
+            let late = watchdog.recv_timeout(LIMIT) == Err(mpsc::RecvTimeoutError::Timeout);
+            if late {
+                let _ = killer.kill();
+            }
+            late
+        });
         let mut reader = pty.master.try_clone_reader().unwrap();
         let mut writer = pty.master.take_writer().unwrap();
         let mut shown = Vec::new();
@@ -168,12 +184,27 @@ impl Home {
             if let Some((asks, answer)) = next
                 && text.contains(asks)
             {
-                writer.write_all(answer.as_bytes()).unwrap();
+                if *answer == SIGTERM {
+                    let pid = i32::try_from(child.process_id().unwrap()).unwrap();
+                    kill(Pid::from_raw(pid), Signal::SIGTERM).unwrap();
+                } else {
+                    writer.write_all(answer.as_bytes()).unwrap();
+                }
                 from = shown.len();
                 next = answers.next();
             }
         }
         let status = child.wait().unwrap();
+        assert!(
+            pty.master.get_termios().unwrap() == before,
+            "the terminal is not as before"
+        );
+        drop(ended);
+        assert!(
+            !guard.join().unwrap(),
+            "kiln did not end within {LIMIT:?}: {:?}",
+            String::from_utf8_lossy(&shown)
+        );
         (
             status.exit_code(),
             String::from_utf8_lossy(&shown).into_owned(),
@@ -183,11 +214,11 @@ impl Home {
 
 /// Waits for the end of a process, but not for ever.
 pub(crate) fn finish(child: Child) -> Ran {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
     let Ok(output) = receiver.recv_timeout(LIMIT) else {
-        let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
+        let _ = kill(pid, Signal::SIGKILL);
         panic!("kiln did not end within {LIMIT:?}");
     };
     let output = output.unwrap();
