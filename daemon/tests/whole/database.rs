@@ -10,7 +10,7 @@ async fn with_a_database_url_the_main_job_is_the_same_and_no_cluster_is_made() {
     let page = http::shown(&app.url, "/src/App.tsx").await.body;
 
     let ran = kiln
-        .run(&["generate", "make it teal", "--json"])
+        .run(&["generate", "make it blue", "--json"])
         .await
         .ended(0);
     let next = ready(&ran.last());
@@ -48,5 +48,30 @@ async fn a_database_url_that_is_none_is_a_mistake_of_configuration_and_stays_sec
     kiln.set("DATABASE_URL", "mysql://kiln:hunter2@127.0.0.1/kiln");
     let ran = kiln.run_kilnd(&[]).await.ended(2);
     assert!(ran.stderr.contains("DATABASE_URL"), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+}
+
+#[tokio::test]
+async fn a_database_that_nobody_serves_is_waited_for_and_then_given_up_with_5() {
+    let mut kiln = Deployment::new();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = nobody.local_addr().unwrap().port();
+    drop(nobody);
+    kiln.set(
+        "DATABASE_URL",
+        format!("postgres://kiln:hunter2@127.0.0.1:{port}/kiln"),
+    );
+    let began = std::time::Instant::now();
+    let ran = kiln.run_kilnd(&[]).await.ended(5);
+    assert!(
+        began.elapsed() >= std::time::Duration::from_secs(25),
+        "it is waited for"
+    );
+    let last = ran.stderr.trim().lines().last().unwrap();
+    assert!(last.starts_with("kilnd: "), "{last}");
+    assert!(
+        last.contains("refused") && last.contains("DATABASE_URL"),
+        "{last}"
+    );
     assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
 }

@@ -6,7 +6,11 @@ use nix::sys::signal::Signal;
 use tonic::Code;
 use tonic_types::StatusExt;
 
-use super::support::api::Api;
+use kiln_proto::v1::GenerationOutcome;
+use kiln_proto::v1::event::Body;
+
+use super::support::api::{Api, endings};
+use super::support::model::{MODEL, Model, Reply};
 use super::support::{Deployment, docker, http};
 
 #[tokio::test]
@@ -77,4 +81,53 @@ async fn stop_leaves_no_process_and_no_container_and_the_next_start_has_everythi
     kiln.run_kilnd(&["stop"]).await.ended(0);
     assert_eq!(kiln.processes(), Vec::<String>::new());
     assert_eq!(docker::containers(&kiln.label()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_running_generation_as_interrupted_before_the_daemon_is_gone() {
+    let mut provider = Model::start().await;
+    let mut kiln = Deployment::on_a_server().await;
+    kiln.set("KILN_MODEL_BASE_URL", &provider.url);
+    kiln.start().await;
+    provider.then(Reply::Refusal(401));
+    let ran = kiln
+        .run(&["new", "a heading", "--model", MODEL, "--json"])
+        .await;
+    let project = ran.ended(1).last()["project_id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    provider.then(Reply::Silence("Here it is.\n".into()));
+    let api = Api::of(&kiln).await;
+    let generation = api.start(&project, "another").await;
+    let mut watch = api.watch(&project, &generation).await;
+    watch
+        .until(|seen| {
+            seen.iter().any(|event| {
+                event.generation_id == generation && matches!(event.body, Some(Body::TextDelta(_)))
+            })
+        })
+        .await;
+
+    let mut daemon = kiln.take_daemon();
+    let asked = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    let ended = daemon.ended().await;
+    let took = asked.elapsed();
+    assert_eq!(ended.code(), Some(0), "{}", daemon.log());
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    provider.left().await;
+
+    kiln.start().await;
+    let api = Api::of(&kiln).await;
+    let mut watch = api.watch(&project, &generation).await;
+    watch
+        .rest()
+        .await
+        .expect("the stream ends with the generation");
+    let endings = endings(&watch.seen);
+    assert_eq!(endings.len(), 2, "{endings:?}");
+    assert_eq!(endings[1].0, generation);
+    assert_eq!(endings[1].1.outcome(), GenerationOutcome::Interrupted);
+    assert!(endings[1].1.message.contains("stopped"), "{endings:?}");
 }

@@ -102,7 +102,7 @@ async fn a_prompt_after_the_kill_goes_on_from_the_app_that_was_there() {
     kiln.start().await;
 
     let ran = kiln
-        .run(&["generate", "make it teal", "--json"])
+        .run(&["generate", "make it blue", "--json"])
         .await
         .ended(0);
     let events = ran.objects();
@@ -113,7 +113,7 @@ async fn a_prompt_after_the_kill_goes_on_from_the_app_that_was_there() {
         http::shown(&next.url, "/src/App.tsx")
             .await
             .body
-            .contains("#0d9488")
+            .contains("#2563eb")
     );
     // The container of before was taken over, not made again.
     let sandbox = events

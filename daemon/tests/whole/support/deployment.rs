@@ -217,6 +217,10 @@ impl Drop for Deployment {
             eprintln!("kilnd said:\n{}", daemon.log());
         }
         let label = std::fs::read_to_string(self.dir.path().join("data/deployment"));
+        if !self.dir.path().join("data").exists() {
+            // No daemon came as far as that.
+            return;
+        }
         // Stops the daemon first, if it still runs.
         let purged = self.kilnd(&["purge"]).output().unwrap();
         drop(daemon);
