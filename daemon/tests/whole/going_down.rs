@@ -47,7 +47,7 @@ async fn sigterm_ends_streams_with_a_status_and_the_next_start_adopts_the_sandbo
     assert_eq!(status.code(), Code::Unavailable, "{status:?}");
     let reason = status.get_details_error_info().map(|info| info.reason);
     assert_eq!(reason.as_deref(), Some("SHUTTING_DOWN"), "{status:?}");
-    assert_eq!(docker::containers(&kiln.label()), [before.clone()]);
+    assert_eq!(docker::containers(&kiln.label()), [before.as_str()]);
 
     kiln.start().await;
     assert_eq!(http::shown_again(&app.url, "/src/App.tsx").await.body, page);

@@ -5,7 +5,7 @@
 //! Needed: `cargo build --workspace` (for `kiln`), the base image, Chromium, and
 //! `KILN_TEST_SUPERVISOR` and `KILN_TEST_DATABASE_URL`; `scripts/test` sees to
 //! all of it.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 mod support;
 
