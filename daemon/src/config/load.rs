@@ -227,6 +227,7 @@ fn check(raw: Raw, problems: &mut Vec<String>) -> Config {
     if port_first > port_last {
         problems.push("config: preview.port_first is after preview.port_last".into());
     }
+    check_database_url(raw.database.url.as_deref(), problems);
     let sign_up = match raw.auth.sign_up.as_deref() {
         None | Some("invite") => SignUp::Invite,
         Some("open") => SignUp::Open,
@@ -410,6 +411,18 @@ fn check_model(raw: super::raw::RawModel, problems: &mut Vec<String>) -> ModelCo
 }
 
 /// Over plain HTTP the key would be readable on the way: loopback only.
+/// The driver takes any scheme, and would ask whatever answers there for 30 s.
+fn check_database_url(url: Option<&str>, problems: &mut Vec<String>) {
+    let is_ours = |url: &str| url.starts_with("postgres://") || url.starts_with("postgresql://");
+    if url.is_some_and(|url| !is_ours(url)) {
+        // It may hold a password: it is not repeated.
+        problems.push(
+            "config: database.url (DATABASE_URL) must start with postgres:// or postgresql://"
+                .into(),
+        );
+    }
+}
+
 fn check_base_url(url: &str, problems: &mut Vec<String>) {
     let parsed: Result<http::Uri, _> = url.parse();
     let Ok(uri) = parsed else {

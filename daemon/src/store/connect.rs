@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use sqlx::Connection;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, PgConnection};
 
 use super::error::{Result, StoreError};
 
@@ -36,6 +36,8 @@ pub async fn connect(
     max: u32,
     durability: Durability,
 ) -> Result<PgPool> {
+    let options = with_limits(options);
+    say_why_not(&options).await?;
     let pool = PgPoolOptions::new()
         .max_connections(max)
         .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -49,12 +51,23 @@ pub async fn connect(
                 Ok(matches!(ping, Ok(Ok(()))))
             })
         })
-        .connect_with(with_limits(options))
+        .connect_with(options)
         .await?;
     if durability == Durability::Required {
         refuse_unsafe(&pool).await?;
     }
     Ok(pool)
+}
+
+/// Connects once by hand: the pool tries again and again until its time is up,
+/// and then says no more than that.
+async fn say_why_not(options: &PgConnectOptions) -> Result<()> {
+    let connecting = PgConnection::connect_with(options);
+    let connection = tokio::time::timeout(ACQUIRE_TIMEOUT, connecting)
+        .await
+        .map_err(|_| StoreError::Timeout(sqlx::Error::PoolTimedOut))??;
+    connection.close().await?;
+    Ok(())
 }
 
 /// The server's own limits, for every connection: no statement, lock or idle
@@ -96,7 +109,7 @@ pub async fn migrate(pool: &PgPool) -> Result<()> {
     let options = (*pool.connect_options())
         .clone()
         .options([("statement_timeout", "0"), ("lock_timeout", "30s")]);
-    let mut connection = sqlx::PgConnection::connect_with(&options).await?;
+    let mut connection = PgConnection::connect_with(&options).await?;
     let outcome = MIGRATOR.run(&mut connection).await;
     let result = outcome.map_err(|error| match error {
         MigrateError::VersionMissing(found) => StoreError::SchemaTooNew {
