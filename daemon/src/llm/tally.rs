@@ -8,7 +8,7 @@ use super::catalogue::Catalogue;
 use crate::domain::generation::Usage;
 
 /// Counts for an estimate of what a call used. Written by the driver, read by
-/// whoever holds the [`AnswerStream`].
+/// whoever holds the [`AnswerStream`](super::AnswerStream).
 #[derive(Debug)]
 pub(super) struct Tally {
     catalogue: Arc<Catalogue>,
