@@ -142,6 +142,33 @@ impl State {
         let line_has = line == 0 || line + bytes <= PROJECT_BYTES;
         line_has && (self.bytes == 0 || self.bytes + bytes <= TOTAL_BYTES)
     }
+
+    /// Takes out what waits of one owner.
+    fn drain(&mut self, project: ProjectId, fence: Fence) -> Vec<Entry> {
+        let Some(line) = self.lines.get_mut(&project) else {
+            return Vec::new();
+        };
+        let (same, other): (Vec<_>, Vec<_>) = line
+            .entries
+            .drain(..)
+            .partition(|entry| entry.fence == fence);
+        line.entries = other.into();
+        if line.entries.is_empty() {
+            self.ready.retain(|ready| *ready != project);
+        }
+        same
+    }
+
+    /// Bytes of a project no longer wait.
+    fn release(&mut self, project: ProjectId, bytes: usize) {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if let Some(line) = self.lines.get_mut(&project) {
+            line.bytes = line.bytes.saturating_sub(bytes);
+            if line.bytes == 0 && line.entries.is_empty() && line.unheard.is_none() {
+                self.lines.remove(&project);
+            }
+        }
+    }
 }
 
 /// The queue between producers and the one writer.
@@ -264,20 +291,29 @@ impl Queue {
     /// the failure is not of the entry's own making: a text must have no hole.
     pub(super) fn failed(&self, entry: Entry, error: &AppendError) {
         let (project, fence) = (entry.project, entry.fence);
-        self.release(project, entry.bytes);
-        let mut heard = entry.failed(error);
-        let Fence::Epoch(epoch) = fence else { return };
-        if matches!(error, AppendError::Unavailable | AppendError::StorageFull) {
-            for entry in self.drain(project, fence) {
-                self.release(project, entry.bytes);
-                heard &= entry.failed(error);
-            }
+        let mut guard = self.lock();
+        let mut entries = vec![entry];
+        if matches!(error, AppendError::Unavailable | AppendError::StorageFull)
+            && fence != Fence::None
+        {
+            entries.extend(guard.drain(project, fence));
         }
-        if !heard && !matches!(error, AppendError::Fenced | AppendError::ProjectGone) {
-            let mut state = self.lock();
-            let line = state.lines.entry(project).or_default();
+        // Answered under the lock: whoever hears of it and goes on comes after.
+        let mut heard = true;
+        for entry in entries {
+            guard.release(project, entry.bytes);
+            heard &= entry.failed(error);
+        }
+        let owner_goes_on = !matches!(error, AppendError::Fenced | AppendError::ProjectGone);
+        if let Fence::Epoch(epoch) = fence
+            && !heard
+            && owner_goes_on
+        {
+            let line = guard.lines.entry(project).or_default();
             line.unheard = Some((epoch, error.clone()));
         }
+        drop(guard);
+        self.room.notify_waiters();
     }
 
     /// Forgets failures that nobody asked for: the owner is gone.
@@ -312,34 +348,8 @@ impl Queue {
         }
     }
 
-    fn drain(&self, project: ProjectId, fence: Fence) -> Vec<Entry> {
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        let Some(line) = state.lines.get_mut(&project) else {
-            return Vec::new();
-        };
-        let (same, other): (Vec<_>, Vec<_>) = line
-            .entries
-            .drain(..)
-            .partition(|entry| entry.fence == fence);
-        line.entries = other.into();
-        if line.entries.is_empty() {
-            state.ready.retain(|ready| *ready != project);
-        }
-        same
-    }
-
     fn release(&self, project: ProjectId, bytes: usize) {
-        let mut guard = self.lock();
-        let state = &mut *guard;
-        state.bytes = state.bytes.saturating_sub(bytes);
-        if let Some(line) = state.lines.get_mut(&project) {
-            line.bytes = line.bytes.saturating_sub(bytes);
-            if line.bytes == 0 && line.entries.is_empty() && line.unheard.is_none() {
-                state.lines.remove(&project);
-            }
-        }
-        drop(guard);
+        self.lock().release(project, bytes);
         self.room.notify_waiters();
     }
 
