@@ -6,12 +6,19 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::unistd::Uid;
 use thiserror::Error;
 
 use crate::domain::id::DaemonId;
 use crate::fresh;
+
+/// How long the lock of a dead daemon is waited for.
+const LEFT_OVER_LOCK: Duration = Duration::from_secs(1);
+
+/// Between two looks at it.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A data directory that this process owns until the value is dropped.
 #[derive(Debug)]
@@ -83,7 +90,7 @@ impl DataDir {
         // Postgres names its directory by the real path, and so do we.
         let path = fs::canonicalize(path).map_err(|source| failed("open", path, source))?;
         check_owner(&path)?;
-        let lock = lock(&path)?;
+        let lock = lock_or_wait(&path)?;
         let daemon_id = identity(&path)?;
         Ok(Self {
             path,
@@ -133,6 +140,35 @@ fn check_owner(path: &Path) -> Result<(), DataDirError> {
         });
     }
     Ok(())
+}
+
+/// A daemon that was killed in the moment in which it made a process leaves that
+/// process with the lock until it has become another program: only a holder
+/// that lives is taken at its word.
+fn lock_or_wait(dir: &Path) -> Result<File, DataDirError> {
+    let deadline = Instant::now() + LEFT_OVER_LOCK;
+    loop {
+        match lock(dir) {
+            Err(DataDirError::Held { pid: Some(pid), .. })
+                if !lives(pid) && Instant::now() < deadline =>
+            {
+                std::thread::sleep(LOOK);
+            }
+            result => return result,
+        }
+    }
+}
+
+/// Whether there is such a process, which has not ended.
+fn lives(pid: u32) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        // The state follows the name, which is in brackets.
+        Ok(stat) => stat
+            .rsplit_once(')')
+            .is_none_or(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X'])),
+        // Without /proc nothing is known: it may.
+        Err(_) => !Path::new("/proc/self/stat").exists(),
+    }
 }
 
 /// The file is never removed: whoever removes a lock file lets two in.

@@ -41,6 +41,7 @@ pub(crate) async fn check_history(
     project: ProjectId,
     seen: &[&Seen],
 ) -> Vec<Recorded> {
+    let mut connection = living(pool).await;
     let rows: Vec<(
         i64,
         time::OffsetDateTime,
@@ -52,7 +53,7 @@ pub(crate) async fn check_history(
              from events where project_id = $1 order by sequence",
     )
     .bind(project.uuid())
-    .fetch_all(pool)
+    .fetch_all(&mut *connection)
     .await
     .unwrap();
     let log: Vec<Recorded> = rows
@@ -70,7 +71,7 @@ pub(crate) async fn check_history(
         .collect();
     let head: i64 = sqlx::query_scalar("select head from project_heads where project_id = $1")
         .bind(project.uuid())
-        .fetch_one(pool)
+        .fetch_one(&mut *connection)
         .await
         .unwrap();
     let sequences: Vec<i64> = log.iter().map(|event| event.sequence).collect();
@@ -83,4 +84,22 @@ pub(crate) async fn check_history(
         assert_eq!(shown, expected, "what was seen is what is in the log");
     }
     log
+}
+
+/// A connection that answers: after a crash the pool may still hold ones to a
+/// server that is gone.
+async fn living(pool: &PgPool) -> sqlx::pool::PoolConnection<sqlx::Postgres> {
+    for _ in 0..100 {
+        if let Ok(mut connection) = pool.acquire().await {
+            let answer: Result<i32, _> = sqlx::query_scalar("select 1")
+                .fetch_one(&mut *connection)
+                .await;
+            if answer.is_ok() {
+                return connection;
+            }
+            // Not given back.
+            let _ = connection.detach();
+        }
+    }
+    panic!("the pool has no connection that answers");
 }
