@@ -5,6 +5,7 @@
 //! - [`cli`] is the command line: arguments, commands, and what is printed.
 //! - [`client`] talks to the daemon, and is the only place that names tonic.
 //! - [`config`] reads the configuration file and the environment, once.
+//! - [`text`] is text that is ready to be drawn: rows of pieces with a meaning.
 //! - [`sanitise`] takes the control characters out of text that others wrote.
 //!
 //! What this crate refuses to do: it knows nothing of the daemon but its
@@ -14,3 +15,4 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod sanitise;
+pub mod text;
