@@ -4,6 +4,7 @@
 //! Nothing here does IO, reads a clock or knows the network.
 
 pub mod catalogue;
+pub mod columns;
 pub mod connection;
 pub mod conversation;
 pub mod editor;
