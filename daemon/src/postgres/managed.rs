@@ -274,6 +274,7 @@ async fn launch(
     binaries: &Binaries,
     socket_dir: &Path,
 ) -> Result<Postmaster, PostgresError> {
+    socket::remove_stale_lock(socket_dir, &layout.cluster(), account);
     let log_from = log_length(layout);
     let started = Instant::now();
     let mut postmaster = Postmaster::launch(layout, account, binaries, socket_dir)?;
