@@ -164,6 +164,36 @@ impl Sandboxes {
         Ok(rows::of_project(self.pool(), project).await?)
     }
 
+    /// A start failed. Says so, unless the sandbox has changed since `before` and
+    /// has said it itself; one that runs goes on.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn start_failed(
+        &self,
+        project: ProjectId,
+        before: Option<&Sandbox>,
+        why: &str,
+    ) -> Result<()> {
+        let _lane = self.inner.lanes.enter(project).await;
+        let Some(row) = rows::of_project(self.pool(), project).await? else {
+            return self.tell(project, SandboxState::Failed, why, vec![]).await;
+        };
+        let is_new =
+            before.is_none_or(|before| (before.state, &before.detail) != (row.state, &row.detail));
+        match row.state {
+            SandboxState::Failed if is_new => Ok(()),
+            SandboxState::Running => self.tell(project, row.state, why, vec![]).await,
+            SandboxState::Stopped
+            | SandboxState::Failed
+            | SandboxState::Starting
+            | SandboxState::Stopping => {
+                self.transition(&row, &[row.state], SandboxState::Failed, why)
+                    .await
+            }
+        }
+    }
+
     /// Stops every sandbox that this daemon holds, all at once.
     pub(crate) async fn stop_all(&self, why: &str) {
         let projects: Vec<ProjectId> = self.all_held().keys().copied().collect();
@@ -439,6 +469,16 @@ impl Sandboxes {
         detail: &str,
         change: RowChange,
     ) -> Result<()> {
+        self.tell(project, state, detail, vec![change]).await
+    }
+
+    async fn tell(
+        &self,
+        project: ProjectId,
+        state: SandboxState,
+        detail: &str,
+        changes: Vec<RowChange>,
+    ) -> Result<()> {
         let event = Event::SandboxStateChanged {
             state,
             detail: detail.to_owned(),
@@ -448,7 +488,7 @@ impl Sandboxes {
             project,
             Arc::clone(&self.inner.parts.progress),
         )
-        .emit(vec![event], vec![change])
+        .emit(vec![event], changes)
         .await?;
         Ok(())
     }
