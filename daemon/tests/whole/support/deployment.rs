@@ -109,6 +109,7 @@ impl Deployment {
     pub(crate) async fn start(&mut self) {
         assert!(self.daemon.is_none(), "one is enough");
         self.daemon = Some(Daemon::start(self.kilnd(&[])).await);
+        docker::note_deployment(&self.label());
     }
 
     /// Takes the daemon for a test that ends it itself.
