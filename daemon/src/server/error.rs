@@ -52,11 +52,21 @@ pub(super) fn postgres_error(error: &PostgresError) -> ServeError {
     }
 }
 
-pub(super) fn database_error(error: StoreError) -> ServeError {
+pub(crate) fn database_error(error: StoreError) -> ServeError {
     match &error {
         StoreError::Unavailable(_) | StoreError::Timeout(_) => ServeError::Unreachable(format!(
             "{}; is DATABASE_URL right, and the server up?",
             crate::telemetry::chain(&error)
+        )),
+        StoreError::NoDatabase(said) => ServeError::Configuration(format!(
+            "the database server says: {said}; make it (createdb), or correct the name in DATABASE_URL"
+        )),
+        StoreError::SignIn(said) => ServeError::Configuration(format!(
+            "the database server says: {said}; correct the user and the password in DATABASE_URL"
+        )),
+        StoreError::NotAllowed(said) => ServeError::Configuration(format!(
+            "the database server says: {said}; let the user of DATABASE_URL make tables there (it has to own \
+             the database, or its schema)"
         )),
         StoreError::SchemaTooNew { .. } | StoreError::UnsafeDurability { .. } => {
             ServeError::Configuration(error.to_string())
