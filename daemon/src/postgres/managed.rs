@@ -137,6 +137,12 @@ impl ManagedPostgres {
         Layout::new(data_dir.path()).pid_file().exists()
     }
 
+    /// Whether this data directory has a cluster.
+    #[must_use]
+    pub fn has_cluster(data_dir: &DataDir) -> bool {
+        Layout::new(data_dir.path()).cluster().exists()
+    }
+
     /// The server's process.
     #[must_use]
     pub const fn pid(&self) -> i32 {

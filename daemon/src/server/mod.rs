@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use self::compose::App;
-use self::error::database_error;
 use crate::app::previews::Previews;
 use crate::app::sandboxes::Sandboxes;
 use crate::config::Config;
@@ -25,6 +24,7 @@ use crate::rpc::listener::Listeners;
 use crate::shutdown::Shutdown;
 
 pub use self::error::ServeError;
+pub(crate) use self::error::database_error;
 
 /// For requests under way when the gateway closes.
 const PREVIEW_GRACE: Duration = Duration::from_secs(2);
@@ -51,17 +51,53 @@ pub struct Daemon {
 /// serves. When this returns, calls are answered.
 ///
 /// # Errors
-/// See [`ServeError`]; nothing is left running but a managed Postgres.
+/// See [`ServeError`]; nothing is left running.
 pub async fn start(config: Config, shutdown: Shutdown) -> Result<Daemon, ServeError> {
     let began = Instant::now();
     // Only fails if one is installed already, which then serves as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let data_dir = DataDir::open(&config.data_dir)?;
+    match bring_up(&config, &data_dir, &shutdown).await {
+        Ok(up) => {
+            tracing::info!(
+                unix = %config.listen.unix.display(),
+                tcp = up.tcp.map(|address| address.to_string()),
+                milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                "serving"
+            );
+            Ok(Daemon {
+                tcp: up.tcp,
+                shutdown,
+                sandboxes: up.sandboxes,
+                gateway: up.gateway,
+                data_dir,
+            })
+        }
+        Err(error) => {
+            // What runs by now, the managed Postgres above all, ends with it.
+            shutdown.drain().await;
+            Err(error)
+        }
+    }
+}
+
+/// What is needed of a daemon that serves, to take it down.
+struct Up {
+    tcp: Option<SocketAddr>,
+    sandboxes: Sandboxes,
+    gateway: Arc<Gateway<Previews>>,
+}
+
+async fn bring_up(
+    config: &Config,
+    data_dir: &DataDir,
+    shutdown: &Shutdown,
+) -> Result<Up, ServeError> {
     let identity = Identity {
         daemon_id: data_dir.daemon_id(),
         boot_id: fresh::id(),
     };
-    let pool = database::open(&config, &data_dir, &shutdown).await?;
+    let pool = database::open(config, data_dir, shutdown).await?;
     let journal = Journal::start(
         pool.clone(),
         identity,
@@ -78,7 +114,7 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Daemon, ServeEr
             "ended what an earlier start of this daemon left running"
         );
     }
-    let app = App::build(&config, &data_dir, identity, pool, journal, &shutdown).await?;
+    let app = App::build(config, data_dir, identity, pool, journal, shutdown).await?;
     let listeners = Listeners::bind(&config.listen.unix, config.listen.tcp)
         .await
         .map_err(|error| match error.kind() {
@@ -88,28 +124,19 @@ pub async fn start(config: Config, shutdown: Shutdown) -> Result<Daemon, ServeEr
                 config.listen.unix.display()
             )),
         })?;
-    let tcp = listeners.tcp_address();
-    app.projects
-        .open_previews()
-        .await
-        .map_err(anyhow::Error::new)?;
-    app.spawn_keepers(&shutdown);
-    bootstrap::write_code(&app.accounts, &data_dir).await?;
-    let daemon = Daemon {
-        tcp,
-        shutdown: shutdown.clone(),
+    bootstrap::write_code(&app.accounts, data_dir).await?;
+    let up = Up {
+        tcp: listeners.tcp_address(),
         sandboxes: app.sandboxes.clone(),
         gateway: Arc::clone(&app.gateway),
-        data_dir,
     };
-    serving::serve(&config, app, listeners, &shutdown);
-    tracing::info!(
-        unix = %config.listen.unix.display(),
-        tcp = tcp.map(|address| address.to_string()),
-        milliseconds = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        "serving"
-    );
-    Ok(daemon)
+    if let Err(error) = app.projects.open_previews().await {
+        up.gateway.shutdown(PREVIEW_GRACE).await;
+        return Err(anyhow::Error::new(error).into());
+    }
+    app.spawn_keepers(shutdown);
+    serving::serve(config, app, listeners, shutdown);
+    Ok(up)
 }
 
 impl Daemon {
