@@ -183,9 +183,7 @@ pub fn load_full_screen(
     let state_dir = xdg(&variable, "XDG_STATE_HOME", ".local/state").ok_or(ConfigError::NoHome)?;
     let file = find_file(overrides, &variable)?;
     let palette = match &file.theme {
-        Some(name) => {
-            Some(Palette::named(name).ok_or_else(|| ConfigError::Theme(name.clone()))?)
-        }
+        Some(name) => Some(Palette::named(name).ok_or_else(|| ConfigError::Theme(name.clone()))?),
         None => None,
     };
     Ok(FullScreen {
@@ -301,7 +299,9 @@ fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once('`'))
     {
-        Some((key, _)) => format!("unknown key \"{key}\" (known: server, token, ca_file, theme, mouse, keys)"),
+        Some((key, _)) => {
+            format!("unknown key \"{key}\" (known: server, token, ca_file, theme, mouse, keys)")
+        }
         None => message.to_owned(),
     };
     ConfigError::Syntax { line, what }

@@ -11,11 +11,14 @@ use crate::runtime::{self, Memory};
 use crate::terminal;
 
 /// Where to look instead.
-const COMMANDS: &str = "the commands work anywhere: kiln --help lists them, kiln new \"a todo list\" makes an app";
+const COMMANDS: &str =
+    "the commands work anywhere: kiln --help lists them, kiln new \"a todo list\" makes an app";
 
 pub(super) async fn run(context: &Context) -> Result<(), Stop> {
     if context.output.json() {
-        return Err(Failure::usage("--json needs a command").hint(COMMANDS).into());
+        return Err(Failure::usage("--json needs a command")
+            .hint(COMMANDS)
+            .into());
     }
     terminal::check().map_err(|why| Failure::usage(why.to_string()).hint(COMMANDS))?;
     let options = context.options()?;

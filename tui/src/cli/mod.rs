@@ -52,7 +52,9 @@ struct Context {
 impl Context {
     /// What is known before connecting.
     fn options(&self) -> Result<Options, Stop> {
-        Ok(config::load(&self.overrides(), |name| std::env::var_os(name))?)
+        Ok(config::load(&self.overrides(), |name| {
+            std::env::var_os(name)
+        })?)
     }
 
     fn overrides(&self) -> Overrides {

@@ -2,6 +2,9 @@
 //! place where the schema's types become the model's, and the only one where
 //! text that others wrote is cleaned. Behind it, text is safe to draw.
 
+pub mod event;
+pub mod file;
+pub mod log;
 pub mod project;
 pub mod report;
 
@@ -10,6 +13,7 @@ use kiln_proto::v1 as pb;
 use crate::failure::Failure;
 use crate::model::catalogue::{Catalogue, ModelEntry};
 use crate::model::connection::{Account, Server};
+use crate::model::provider::{FoundEndpoint, Provider};
 use crate::sanitise;
 
 /// Names and ids with more characters than this are cut.
@@ -73,6 +77,32 @@ pub fn account(user: &pb::User) -> Account {
             &user.display_name
         }),
         owner: user.owner,
+    }
+}
+
+/// Where models come from.
+#[must_use]
+pub fn provider(answer: &pb::GetProviderResponse) -> Provider {
+    let status = answer.provider.clone().unwrap_or_default();
+    Provider {
+        current: if status.demo_only {
+            "the demo model".to_owned()
+        } else {
+            name(&status.base_url)
+        },
+        demo_only: status.demo_only,
+        unchosen: answer.source() == pb::ProviderSource::Demo,
+        can_change: answer.can_change,
+        detail: sentence(&answer.detail),
+        endpoints: answer
+            .local_endpoints
+            .iter()
+            .map(|found| FoundEndpoint {
+                base_url: name(&found.base_url),
+                name: name(&found.name),
+                model_count: found.model_count,
+            })
+            .collect(),
     }
 }
 

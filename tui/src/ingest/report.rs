@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::model::connection::{Account, Connection, Server};
 use crate::model::project::Project;
 
-use super::event::Event;
-use super::log::LogLines;
+use crate::model::event::Event;
+use crate::model::logs::Batch;
 
 /// What came over the connection, cleaned.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ pub enum News {
         /// Which subscription.
         life: u64,
         /// The lines.
-        lines: LogLines,
+        lines: Batch,
     },
     /// Nothing more comes of a subscription.
     Ended {
@@ -64,7 +64,11 @@ pub fn news(report: Report, now_ms: i64) -> Option<News> {
         Report::State(state) => News::Connection(connection(state, now_ms)),
         Report::Projects { fresh, change } => News::Projects {
             fresh,
-            changed: change.projects.iter().map(super::project::project).collect(),
+            changed: change
+                .projects
+                .iter()
+                .map(super::project::project)
+                .collect(),
             deleted: change.deleted_project_ids,
             complete: change.initial_list_complete,
         },
@@ -85,7 +89,7 @@ pub fn news(report: Report, now_ms: i64) -> Option<News> {
         } => News::Logs {
             project_id,
             life,
-            lines: super::log::lines(batch),
+            lines: super::log::batch(&batch),
         },
         Report::Ended { topic, error } => News::Ended {
             topic,
@@ -104,8 +108,7 @@ fn connection(state: State, now_ms: i64) -> Connection {
             attempt,
         } => Connection::Waiting {
             failure: super::failure(error),
-            retry_at_ms: now_ms
-                .saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
+            retry_at_ms: now_ms.saturating_add(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
             attempt,
         },
         State::SignIn(error) => Connection::SignIn {

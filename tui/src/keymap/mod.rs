@@ -104,9 +104,7 @@ impl Keymap {
         scopes.iter().find_map(|scope| {
             self.bindings
                 .iter()
-                .find(|(action, chords)| {
-                    action.entry().scope == *scope && chords.contains(&chord)
-                })
+                .find(|(action, chords)| action.entry().scope == *scope && chords.contains(&chord))
                 .map(|(action, _)| *action)
         })
     }

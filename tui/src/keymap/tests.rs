@@ -12,7 +12,10 @@ fn every_default_key_can_be_read_and_none_means_two_things() {
         }
     }
     assert_eq!(Keymap::default().check(), Ok(()));
-    let mut names: Vec<_> = Action::ALL.iter().map(|action| action.entry().name).collect();
+    let mut names: Vec<_> = Action::ALL
+        .iter()
+        .map(|action| action.entry().name)
+        .collect();
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), Action::ALL.len());
@@ -21,11 +24,25 @@ fn every_default_key_can_be_read_and_none_means_two_things() {
 #[test]
 fn the_innermost_scope_wins() {
     let keymap = Keymap::default();
-    let in_logs = [Scope::Logs, Scope::Pane, Scope::Workspace, Scope::Everywhere];
-    assert_eq!(keymap.action(chord("s"), &in_logs, false), Some(Action::LogStream));
-    assert_eq!(keymap.action(chord("q"), &in_logs, false), Some(Action::Quit));
+    let in_logs = [
+        Scope::Logs,
+        Scope::Pane,
+        Scope::Workspace,
+        Scope::Everywhere,
+    ];
+    assert_eq!(
+        keymap.action(chord("s"), &in_logs, false),
+        Some(Action::LogStream)
+    );
+    assert_eq!(
+        keymap.action(chord("q"), &in_logs, false),
+        Some(Action::Quit)
+    );
     let page = [Scope::Page, Scope::Pane, Scope::Everywhere];
-    assert_eq!(keymap.action(chord("q"), &page, false), Some(Action::ClosePage));
+    assert_eq!(
+        keymap.action(chord("q"), &page, false),
+        Some(Action::ClosePage)
+    );
 }
 
 #[test]
@@ -34,8 +51,14 @@ fn where_text_is_typed_letters_are_text() {
     let prompt = [Scope::Prompt, Scope::Workspace, Scope::Everywhere];
     assert_eq!(keymap.action(chord("q"), &prompt, true), None);
     assert_eq!(keymap.action(chord("?"), &prompt, true), None);
-    assert_eq!(keymap.action(chord("ctrl-p"), &prompt, true), Some(Action::Palette));
-    assert_eq!(keymap.action(chord("enter"), &prompt, true), Some(Action::Send));
+    assert_eq!(
+        keymap.action(chord("ctrl-p"), &prompt, true),
+        Some(Action::Palette)
+    );
+    assert_eq!(
+        keymap.action(chord("enter"), &prompt, true),
+        Some(Action::Send)
+    );
 }
 
 #[test]
@@ -64,7 +87,18 @@ fn the_configuration_changes_keys_and_is_checked() {
         change("palete", &["ctrl-k"]),
         Err(KeymapError::Action("palete".into()))
     );
-    assert!(matches!(change("palette", &["ctrl-"]), Err(KeymapError::Chord { .. })));
-    assert!(matches!(change("palette", &["ctrl-q"]), Err(KeymapError::Twice { .. })));
-    assert!(change("palette", &[]).unwrap().keys(Action::Palette).is_empty());
+    assert!(matches!(
+        change("palette", &["ctrl-"]),
+        Err(KeymapError::Chord { .. })
+    ));
+    assert!(matches!(
+        change("palette", &["ctrl-q"]),
+        Err(KeymapError::Twice { .. })
+    ));
+    assert!(
+        change("palette", &[])
+            .unwrap()
+            .keys(Action::Palette)
+            .is_empty()
+    );
 }

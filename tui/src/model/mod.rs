@@ -4,17 +4,19 @@
 //! Nothing here does IO, reads a clock or knows the network.
 
 pub mod catalogue;
-pub mod columns;
 pub mod connection;
 pub mod conversation;
 pub mod editor;
+pub mod event;
 pub mod files;
 pub mod form;
 pub mod fuzzy;
 pub mod list;
 pub mod logs;
+pub mod needle;
 pub mod notice;
 pub mod overlay;
+pub mod pager;
 pub mod project;
 pub mod projects;
 pub mod provider;

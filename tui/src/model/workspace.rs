@@ -80,7 +80,7 @@ impl Workspace {
             caught_up: false,
             project,
             conversation: Conversation::new(ascii),
-            files: Files::default(),
+            files: Files::new(ascii),
             logs: Logs::default(),
             prompt,
             pane: Pane::Prompt,

@@ -119,7 +119,10 @@ impl Memory {
         let Ok(text) = serde_json::to_vec(value) else {
             return;
         };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.dir);
+        let made = DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.dir);
         let temporary = self
             .dir
             .join(format!("{name}.{}.tmp", uuid::Uuid::new_v4().simple()));

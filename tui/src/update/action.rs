@@ -185,7 +185,11 @@ fn cancel(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
     let Some(generation_id) = running else {
         return false;
     };
-    if model.pending.values().any(|purpose| *purpose == Purpose::Cancel) {
+    if model
+        .pending
+        .values()
+        .any(|purpose| *purpose == Purpose::Cancel)
+    {
         return true;
     }
     let id = model.ask(Purpose::Cancel);
@@ -285,9 +289,7 @@ fn in_workspace(model: &mut Model, action: Action, effects: &mut Vec<Effect>) ->
         }
         Action::CancelGeneration => {
             if !cancel(model, effects) {
-                model
-                    .notices
-                    .say(Role::Dim, "nothing runs", model.now_ms);
+                model.notices.say(Role::Dim, "nothing runs", model.now_ms);
             }
         }
         Action::StartApp | Action::StopApp | Action::RestartApp => {
@@ -328,11 +330,7 @@ fn sandbox(model: &mut Model, action: Action, effects: &mut Vec<Effect>) {
 }
 
 /// Panes that are seen, in the order of Tab.
-fn next_pane(
-    workspace: &mut crate::model::workspace::Workspace,
-    size: (u16, u16),
-    step: isize,
-) {
+fn next_pane(workspace: &mut crate::model::workspace::Workspace, size: (u16, u16), step: isize) {
     let layout = layout::workspace(size, workspace);
     let narrow = layout.tabs.is_some();
     let has_file = workspace.files.has_open_file();

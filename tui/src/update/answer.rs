@@ -48,7 +48,9 @@ fn went_well(model: &mut Model, purpose: Purpose, answer: Answer, effects: &mut 
                 workspace.model.clear();
             }
             model.projects.insert(project);
-            model.overlays.pop_if(|overlay| matches!(overlay, Overlay::Ask(_)));
+            model
+                .overlays
+                .pop_if(|overlay| matches!(overlay, Overlay::Ask(_)));
             scroll::refresh_projects(model);
         }
         (Purpose::Delete { id }, _) => {
@@ -120,12 +122,7 @@ fn went_well(model: &mut Model, purpose: Purpose, answer: Answer, effects: &mut 
     }
 }
 
-fn went_wrong(
-    model: &mut Model,
-    purpose: Purpose,
-    failure: &Failure,
-    effects: &mut Vec<Effect>,
-) {
+fn went_wrong(model: &mut Model, purpose: Purpose, failure: &Failure, effects: &mut Vec<Effect>) {
     let sentence = failure.sentence();
     match purpose {
         Purpose::NewProject { .. } | Purpose::Rename => {

@@ -74,7 +74,7 @@ pub(super) fn submit(model: &mut Model, effects: &mut Vec<Effect>) {
             if let Some(workspace) = model.workspace() {
                 effects.push(Effect::Save {
                     path: PathBuf::from(first),
-                    text: workspace.logs.text_for_saving(),
+                    text: workspace.logs.shown_text(),
                 });
             }
         }
@@ -102,7 +102,7 @@ fn search(model: &mut Model, words: &str) {
         Pane::Prompt | Pane::Conversation => workspace.conversation.find(words),
         Pane::Tree => workspace.files.jump_to(words),
         Pane::Viewer => workspace.files.find(words),
-        Pane::Logs => workspace.logs.find(words),
+        Pane::Logs => usize::from(workspace.logs.look_for(words)),
     };
     if !words.is_empty() && found == 0 {
         let text = format!("nothing here says \"{words}\"");

@@ -31,9 +31,7 @@ pub(super) fn input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) 
 
 fn key(model: &mut Model, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let chord = Chord::of(key);
-    let found = model
-        .keymap
-        .action(chord, &scopes(model), is_typing(model));
+    let found = model.keymap.action(chord, &scopes(model), is_typing(model));
     if found != Some(Action::Interrupt) && std::mem::take(&mut model.quit_asked) {
         model.changed = true;
     }

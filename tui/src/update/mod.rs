@@ -109,9 +109,12 @@ fn lay_out(model: &mut Model) {
             .layout_viewer(slot.content.width, slot.content.height);
     }
     if let Some(slot) = places.logs {
+        let columns = usize::from(slot.content.width).saturating_sub(1);
         workspace
             .logs
-            .layout(slot.content.width, slot.content.height);
+            .set_size(columns, usize::from(slot.content.height));
+        // Older lines are looked at in portions; the rest has its turn next.
+        workspace.logs.work();
     }
 }
 
@@ -133,6 +136,3 @@ fn done_here(model: &mut Model, local: Local) {
     let text = crate::sanitise::line(&text).into_owned();
     model.notices.say(role, text, model.now_ms);
 }
-
-#[cfg(test)]
-mod tests;

@@ -38,10 +38,8 @@ fn wheel(model: &mut Model, (column, row): (u16, u16), rows: isize) {
                     scroll::perform(model, step);
                 }
             }
-            Overlay::Confirm(_)
-            | Overlay::Ask(_)
-            | Overlay::Provider(_)
-            | Overlay::Settings(_) => {}
+            Overlay::Confirm(_) | Overlay::Ask(_) | Overlay::Provider(_) | Overlay::Settings(_) => {
+            }
         }
         return;
     }
@@ -149,7 +147,9 @@ fn in_workspace(model: &mut Model, point: (u16, u16), effects: &mut Vec<Effect>)
         return;
     };
     workspace.pane = pane;
-    let Some(slot) = places.slot(pane) else { return };
+    let Some(slot) = places.slot(pane) else {
+        return;
+    };
     if !slot.content.contains(point.into()) {
         return;
     }

@@ -4,9 +4,9 @@ use super::open;
 use crate::client::link::Topic;
 use crate::effect::{Call, Effect};
 use crate::failure::Failure;
-use crate::ingest::event::{Body, Event};
 use crate::ingest::report::News;
 use crate::model::connection::Connection;
+use crate::model::event::{Body, Event};
 use crate::model::overlay::Overlay;
 use crate::model::project::Sandbox;
 use crate::model::purpose::Purpose;
@@ -19,7 +19,11 @@ pub(super) fn news(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
         News::Connection(connection) => connected(model, connection),
         News::Hello(server, account) => {
             let again = model.server.is_some();
-            if model.account.as_ref().is_some_and(|known| *known != account) {
+            if model
+                .account
+                .as_ref()
+                .is_some_and(|known| *known != account)
+            {
                 model.projects.forget();
             }
             model.connection = Connection::Online;
@@ -30,9 +34,11 @@ pub(super) fn news(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
                 open::projects(model, effects);
             }
             if again {
-                model
-                    .notices
-                    .say(Role::Ok, "connected again; nothing was missed", model.now_ms);
+                model.notices.say(
+                    Role::Ok,
+                    "connected again; nothing was missed",
+                    model.now_ms,
+                );
             }
             let id = model.ask(Purpose::Provider);
             effects.push(Effect::Call(id, Call::GetProvider));
@@ -61,7 +67,7 @@ pub(super) fn news(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
                 return;
             };
             if workspace.project.id == project_id && workspace.log_life == life {
-                workspace.logs.apply(lines);
+                workspace.logs.apply(&lines);
                 model.changed = true;
             }
         }
@@ -90,6 +96,8 @@ fn connected(model: &mut Model, connection: Connection) {
 }
 
 fn projects_changed(model: &mut Model, effects: &mut Vec<Effect>) {
+    super::scroll::refresh_projects(model);
+    first_run(model);
     let Screen::Workspace(workspace) = &mut model.screen else {
         return;
     };
@@ -163,7 +171,8 @@ fn happened(
             Body::FileStarted { path, .. } => workspace.files.is_written(path),
             Body::FileFinished { .. } => workspace.files.nothing_is_written(),
             Body::StepOutput { step, text } => {
-                workspace.logs.push_step_output(step.word(), text);
+                let nanos = event.time_ms.saturating_mul(1_000_000);
+                workspace.logs.push_step_output(step.word(), text, nanos);
             }
             Body::SandboxStateChanged { state, .. } => sandbox = Some(*state),
             Body::ProjectDeleted => deleted = true,
@@ -207,13 +216,9 @@ pub(super) fn ask_for_files(model: &mut Model, effects: &mut Vec<Effect>) {
     effects.push(Effect::Call(id, Call::ListFiles { project_id }));
 }
 
-fn ended(
-    model: &mut Model,
-    topic: &Topic,
-    failure: Option<Failure>,
-    effects: &mut Vec<Effect>,
-) {
+fn ended(model: &mut Model, topic: &Topic, failure: Option<Failure>, effects: &mut Vec<Effect>) {
     model.changed = true;
+    let now_ms = model.now_ms;
     match topic {
         Topic::Projects => {
             if let Some(failure) = failure {
@@ -245,7 +250,9 @@ fn ended(
                 .as_ref()
                 .is_none_or(|failure| failure.reason == "SANDBOX_STATE");
             if let Some(failure) = failure.filter(|_| !expected) {
-                workspace.logs.say(&failure.sentence());
+                workspace
+                    .logs
+                    .push_step_output("logs", &failure.sentence(), now_ms * 1_000_000);
             }
         }
     }
@@ -259,8 +266,8 @@ pub(super) fn first_run(model: &mut Model) {
         .is_some_and(|provider| provider.unchosen && provider.can_change);
     let free = model.overlays.is_empty() && matches!(model.screen, Screen::Projects(_));
     if first && free && model.projects.is_complete() && model.projects.items().is_empty() {
-        model
-            .overlays
-            .push(Overlay::Provider(crate::model::overlay::ProviderChoice::new(true)));
+        model.overlays.push(Overlay::Provider(
+            crate::model::overlay::ProviderChoice::new(true),
+        ));
     }
 }

@@ -27,7 +27,9 @@ pub(super) fn palette(model: &mut Model) {
                 Scope::Conversation | Scope::Logs | Scope::Prompt | Scope::Workspace => {
                     in_workspace
                 }
-                Scope::Tree | Scope::Viewer => in_workspace && scopes.contains(&action.entry().scope),
+                Scope::Tree | Scope::Viewer => {
+                    in_workspace && scopes.contains(&action.entry().scope)
+                }
                 Scope::Projects => matches!(model.screen, Screen::Projects(_)),
                 Scope::Everywhere | Scope::Pane => true,
                 Scope::SignIn => matches!(model.screen, Screen::SignIn(_)),
@@ -36,7 +38,9 @@ pub(super) fn palette(model: &mut Model) {
         })
         .map(|action| PaletteItem { action })
         .collect();
-    model.overlays.push(Overlay::Palette(FilterList::new(items)));
+    model
+        .overlays
+        .push(Overlay::Palette(FilterList::new(items)));
 }
 
 /// The models, to choose one.
@@ -73,12 +77,18 @@ pub(crate) fn current_model(model: &Model) -> String {
         Some(workspace) => &workspace.project.default_model,
         None => &model.settings.model,
     };
-    if chosen.is_empty() { server } else { chosen.clone() }
+    if chosen.is_empty() {
+        server
+    } else {
+        chosen.clone()
+    }
 }
 
 /// Where models come from.
 pub(super) fn provider_choice(model: &mut Model, effects: &mut Vec<Effect>) {
-    model.overlays.push(Overlay::Provider(ProviderChoice::new(false)));
+    model
+        .overlays
+        .push(Overlay::Provider(ProviderChoice::new(false)));
     let id = model.ask(Purpose::Provider);
     effects.push(Effect::Call(id, Call::GetProvider));
 }

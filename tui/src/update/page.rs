@@ -4,7 +4,8 @@
 use crate::keymap::{Action, Keymap, Scope};
 use crate::model::overlay::Page;
 use crate::model::workspace::Pane;
-use crate::model::{Model, Screen, columns};
+use crate::model::{Model, Screen};
+use crate::text::columns;
 use crate::text::{Role, Row};
 
 /// Rows of a page that are seen on a screen of so many.
@@ -64,8 +65,11 @@ pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
             .iter()
             .filter(|action| action.entry().scope == scope)
             .filter_map(|action| {
-                let keys: Vec<String> =
-                    keymap.keys(*action).iter().map(ToString::to_string).collect();
+                let keys: Vec<String> = keymap
+                    .keys(*action)
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect();
                 (!keys.is_empty()).then(|| (keys.join("  "), action.entry().title))
             })
             .collect();

@@ -83,8 +83,8 @@ fn next_match(workspace: &mut Workspace, forwards: bool) -> bool {
         (Pane::Conversation, false) => workspace.conversation.previous_match(),
         (Pane::Viewer, true) => workspace.files.next_match(),
         (Pane::Viewer, false) => workspace.files.previous_match(),
-        (Pane::Logs, true) => workspace.logs.next_match(),
-        (Pane::Logs, false) => workspace.logs.previous_match(),
+        (Pane::Logs, true) => return workspace.logs.next_match(),
+        (Pane::Logs, false) => return workspace.logs.previous_match(),
         (Pane::Prompt | Pane::Tree, _) => return false,
     }
     true
@@ -143,9 +143,7 @@ fn copy(model: &mut Model, effects: &mut Vec<Effect>) -> bool {
             effects.push(Effect::Clipboard(text));
             model.notices.say(Role::Ok, said, now_ms);
         }
-        None => model
-            .notices
-            .say(Role::Dim, "nothing is selected", now_ms),
+        None => model.notices.say(Role::Dim, "nothing is selected", now_ms),
     }
     true
 }

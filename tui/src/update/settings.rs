@@ -18,11 +18,9 @@ pub(super) fn change(model: &mut Model, line: usize, effects: &mut Vec<Effect>) 
 
 pub(super) fn next_theme(model: &mut Model, effects: &mut Vec<Effect>) {
     if model.no_color {
-        model.notices.say(
-            Role::Warn,
-            "colours are off: NO_COLOR is set",
-            model.now_ms,
-        );
+        model
+            .notices
+            .say(Role::Warn, "colours are off: NO_COLOR is set", model.now_ms);
         return;
     }
     model.settings.palette = model.settings.palette.next();

@@ -26,7 +26,11 @@ pub(super) fn draw(
         if y + 1 >= area.bottom() {
             break;
         }
-        let label = Rect { y, height: 1, ..area };
+        let label = Rect {
+            y,
+            height: 1,
+            ..area
+        };
         let role = if focused { Role::Accent } else { Role::Dim };
         rows::line(&Row::new(role, field.label), label, buf, theme);
         let text = Rect {
@@ -42,7 +46,11 @@ pub(super) fn draw(
                 (false, false) => "│",
                 (false, true) => "|",
             };
-            let role = if focused { Role::BorderFocus } else { Role::Border };
+            let role = if focused {
+                Role::BorderFocus
+            } else {
+                Role::Border
+            };
             buf.set_stringn(area.x, line, sign, 1, theme.style(role));
         }
         let drawn = field
@@ -70,7 +78,17 @@ pub(super) fn draw(
     if let Some((role, text)) = word {
         let lines = frame::wrapped(&text, usize::from(area.width));
         for (line, y) in lines.iter().zip(y..area.bottom()) {
-            rows::text(line, role, Rect { y, height: 1, ..area }, buf, theme);
+            rows::text(
+                line,
+                role,
+                Rect {
+                    y,
+                    height: 1,
+                    ..area
+                },
+                buf,
+                theme,
+            );
         }
     }
     cursor

@@ -22,7 +22,9 @@ pub(super) fn header(model: &Model, place: &Row, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
     rows::clear(area, buf, theme.raised());
     let state = connection(model, area.width);
-    let width = u16::try_from(state.width()).unwrap_or(u16::MAX).min(area.width);
+    let width = u16::try_from(state.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
     let mut left = Row::new(Role::Heading, " kiln ");
     if !place.pieces.is_empty() {
         left.push(Role::Dim, if model.ascii { "> " } else { "› " });
@@ -40,12 +42,13 @@ pub(super) fn header(model: &Model, place: &Row, area: Rect, buf: &mut Buffer) {
 fn connection(model: &Model, width: u16) -> Row {
     let sign = |unicode, ascii| if model.ascii { ascii } else { unicode };
     let mut row = match &model.connection {
-        Connection::Connecting => Row::new(
-            Role::Running,
-            format!("{} connecting", spinner(model)),
-        ),
+        Connection::Connecting => Row::new(Role::Running, format!("{} connecting", spinner(model))),
         Connection::Online => Row::new(Role::Ok, sign("●", "*")).add(Role::Dim, " online"),
-        Connection::Waiting { retry_at_ms, attempt, .. } => {
+        Connection::Waiting {
+            retry_at_ms,
+            attempt,
+            ..
+        } => {
             let seconds = (retry_at_ms - model.now_ms).max(0).div_euclid(1000) + 1;
             let again = if *retry_at_ms <= model.now_ms {
                 "trying".to_owned()
@@ -116,7 +119,15 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
         row.push(Role::Accent, key);
         row.push(Role::Dim, format!(" {word}  "));
     }
-    rows::line(&row, Rect { width: area.width, ..area }, buf, theme);
+    rows::line(
+        &row,
+        Rect {
+            width: area.width,
+            ..area
+        },
+        buf,
+        theme,
+    );
 }
 
 /// What just happened, over the right of the lines above the hints.
@@ -127,8 +138,14 @@ pub(super) fn notices(model: &Model, area: Rect, buf: &mut Buffer) {
     for notice in model.notices.shown().iter().rev() {
         let text = wrapped(&notice.text, usize::from(width.saturating_sub(4)));
         let height = u16::try_from(text.len()).unwrap_or(1);
-        let widest = text.iter().map(|line| crate::model::columns::width(line)).max();
-        let box_width = u16::try_from(widest.unwrap_or(0)).unwrap_or(width).min(width) + 4;
+        let widest = text
+            .iter()
+            .map(|line| crate::text::columns::width(line))
+            .max();
+        let box_width = u16::try_from(widest.unwrap_or(0))
+            .unwrap_or(width)
+            .min(width)
+            + 4;
         if bottom < height + 1 {
             break;
         }
@@ -142,7 +159,16 @@ pub(super) fn notices(model: &Model, area: Rect, buf: &mut Buffer) {
         for (line, y) in text.iter().zip(place.top()..) {
             let sign = if model.ascii { "| " } else { "▌ " };
             let row = Row::new(notice.role, sign).add(notice.role, line.clone());
-            rows::line(&row, Rect { y, height: 1, ..place }, buf, theme);
+            rows::line(
+                &row,
+                Rect {
+                    y,
+                    height: 1,
+                    ..place
+                },
+                buf,
+                theme,
+            );
         }
         bottom -= height;
     }
@@ -151,7 +177,7 @@ pub(super) fn notices(model: &Model, area: Rect, buf: &mut Buffer) {
 /// Text in lines that fit, cut between words.
 #[must_use]
 pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
-    use crate::model::columns;
+    use crate::text::columns;
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();

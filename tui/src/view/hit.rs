@@ -51,7 +51,7 @@ pub fn tab(column: u16) -> Option<Tab> {
 /// Where the address of the app is, at the end of the status line.
 #[must_use]
 pub fn address(status: Rect, url: &str) -> Rect {
-    let width = u16::try_from(crate::model::columns::width(url))
+    let width = u16::try_from(crate::text::columns::width(url))
         .unwrap_or(u16::MAX)
         .min(status.width);
     Rect {

@@ -88,7 +88,7 @@ pub fn workspace(size: (u16, u16), of: &Workspace) -> WorkspaceLayout {
     let frame = screen(size);
     let most = PROMPT_ROWS_MAX.min(height / 3).max(1);
     let columns = prompt_columns(width);
-    let prompt_rows = u16::try_from(of.prompt.height(columns))
+    let prompt_rows = u16::try_from(of.prompt.height(usize::from(columns)))
         .unwrap_or(u16::MAX)
         .clamp(1, most);
     let hints = frame.hints;

@@ -66,9 +66,16 @@ fn too_small(area: Rect, buf: &mut Buffer, theme: theme::Theme) {
         "Ctrl-Q quits".to_owned(),
     ];
     for (line, y) in words.iter().zip(area.top()..area.bottom()) {
-        rows::text(line, Role::Warn, Rect { y, height: 1, ..area }, buf, theme);
+        rows::text(
+            line,
+            Role::Warn,
+            Rect {
+                y,
+                height: 1,
+                ..area
+            },
+            buf,
+            theme,
+        );
     }
 }
-
-#[cfg(test)]
-mod tests;

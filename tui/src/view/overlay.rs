@@ -7,12 +7,13 @@ use super::hit::{self, OverlayPlaces};
 use super::{form, frame, rows};
 use crate::cli::output::format;
 use crate::keymap::Action;
+use crate::model::Model;
+use crate::model::catalogue::ModelEntry;
 use crate::model::list::{FilterList, Seen};
 use crate::model::overlay::{
     Ask, AskedFor, Confirm, ModelFor, Overlay, Page, PaletteItem, ProviderChoice,
 };
-use crate::model::catalogue::ModelEntry;
-use crate::model::{Model, columns};
+use crate::text::columns;
 use crate::text::{Role, Row};
 use crate::update::{page, panes, provider};
 
@@ -31,8 +32,14 @@ pub(super) fn draw(
     };
     let title = match overlay {
         Overlay::Palette(_) => "Everything",
-        Overlay::Models { for_what: ModelFor::Project(_), .. } => "Model for this project",
-        Overlay::Models { for_what: ModelFor::New, .. } => "Model for new projects",
+        Overlay::Models {
+            for_what: ModelFor::Project(_),
+            ..
+        } => "Model for this project",
+        Overlay::Models {
+            for_what: ModelFor::New,
+            ..
+        } => "Model for new projects",
         Overlay::Page(page) => page.title,
         Overlay::Confirm(_) => "Are you sure?",
         Overlay::Ask(ask) => ask.title,
@@ -68,7 +75,11 @@ fn frame_of(model: &Model, title: &str, area: Rect, on_top: bool, buf: &mut Buff
     if area.width < 2 || area.height < 2 {
         return;
     }
-    let role = if on_top { Role::BorderFocus } else { Role::Border };
+    let role = if on_top {
+        Role::BorderFocus
+    } else {
+        Role::Border
+    };
     let (corners, across, down) = if model.ascii {
         (["+", "+", "+", "+"], "-", "|")
     } else {
@@ -77,8 +88,20 @@ fn frame_of(model: &Model, title: &str, area: Rect, on_top: bool, buf: &mut Buff
     let line = across.repeat(usize::from(area.width - 2));
     let style = theme.style(role);
     let (right, bottom) = (area.right() - 1, area.bottom() - 1);
-    buf.set_stringn(area.x, area.y, format!("{}{line}{}", corners[0], corners[1]), usize::from(area.width), style);
-    buf.set_stringn(area.x, bottom, format!("{}{line}{}", corners[2], corners[3]), usize::from(area.width), style);
+    buf.set_stringn(
+        area.x,
+        area.y,
+        format!("{}{line}{}", corners[0], corners[1]),
+        usize::from(area.width),
+        style,
+    );
+    buf.set_stringn(
+        area.x,
+        bottom,
+        format!("{}{line}{}", corners[2], corners[3]),
+        usize::from(area.width),
+        style,
+    );
     for y in area.y + 1..bottom {
         buf.set_stringn(area.x, y, down, 1, style);
         buf.set_stringn(right, y, down, 1, style);
@@ -129,7 +152,11 @@ fn palette(
     let theme = model.theme();
     let area = places.list;
     for (seen, y) in list.seen(usize::from(area.height)).zip(area.top()..) {
-        let line = Rect { y, height: 1, ..area };
+        let line = Rect {
+            y,
+            height: 1,
+            ..area
+        };
         let keys: Vec<String> = model
             .keymap
             .keys(seen.item.action)
@@ -137,7 +164,12 @@ fn palette(
             .take(2)
             .map(ToString::to_string)
             .collect();
-        rows::line(&marked(seen.item.action.entry().title, seen.positions, Role::Text), line, buf, theme);
+        rows::line(
+            &marked(seen.item.action.entry().title, seen.positions, Role::Text),
+            line,
+            buf,
+            theme,
+        );
         rows::right(&Row::new(Role::Dim, keys.join("  ")), line, buf, theme);
         if seen.is_selected {
             rows::select(line, buf, theme, true);
@@ -147,7 +179,14 @@ fn palette(
         rows::text("Nothing is called that.", Role::Dim, area, buf, theme);
     }
     let window = list.window(usize::from(area.height));
-    rows::scrollbar(window.start, list.len(), beside(places), buf, theme, model.ascii);
+    rows::scrollbar(
+        window.start,
+        list.len(),
+        beside(places),
+        buf,
+        theme,
+        model.ascii,
+    );
     filter(model, list, "type to find", places.inner, buf)
 }
 
@@ -161,8 +200,17 @@ fn models(
     let area = places.list;
     let current = crate::update::overlay::current_model(model);
     for (seen, y) in list.seen(usize::from(area.height)).zip(area.top()..) {
-        let line = Rect { y, height: 1, ..area };
-        rows::line(&entry(&seen, &current, area.width, model.ascii), line, buf, theme);
+        let line = Rect {
+            y,
+            height: 1,
+            ..area
+        };
+        rows::line(
+            &entry(&seen, &current, area.width, model.ascii),
+            line,
+            buf,
+            theme,
+        );
         if seen.is_selected {
             rows::select(line, buf, theme, true);
         }
@@ -183,9 +231,16 @@ fn models(
         height: 1,
         ..area
     };
-    let warning = model.catalogue.as_ref().map_or("", |catalogue| catalogue.warning.as_str());
+    let warning = model
+        .catalogue
+        .as_ref()
+        .map_or("", |catalogue| catalogue.warning.as_str());
     let foot = if warning.is_empty() {
-        Row::new(Role::Dim, "price: millionth tokens in / out · Enter takes it · Esc leaves it".replace("millionth", "a million"))
+        Row::new(
+            Role::Dim,
+            "price: millionth tokens in / out · Enter takes it · Esc leaves it"
+                .replace("millionth", "a million"),
+        )
     } else {
         Row::new(Role::Warn, warning)
     };
@@ -193,8 +248,21 @@ fn models(
         rows::line(&foot, below, buf, theme);
     }
     let window = list.window(usize::from(area.height));
-    rows::scrollbar(window.start, list.len(), beside(places), buf, theme, model.ascii);
-    filter(model, list, "type to find, or an id of your own", places.inner, buf)
+    rows::scrollbar(
+        window.start,
+        list.len(),
+        beside(places),
+        buf,
+        theme,
+        model.ascii,
+    );
+    filter(
+        model,
+        list,
+        "type to find, or an id of your own",
+        places.inner,
+        buf,
+    )
 }
 
 fn entry(seen: &Seen<'_, ModelEntry>, current: &str, width: u16, ascii: bool) -> Row {
@@ -208,7 +276,12 @@ fn entry(seen: &Seen<'_, ModelEntry>, current: &str, width: u16, ascii: bool) ->
     let room = usize::from(width).saturating_sub(right + 2);
     let mut row = Row::new(Role::Ok, sign);
     let shown = format::truncate(&entry.id, room);
-    let visible: Vec<usize> = seen.positions.iter().copied().filter(|at| *at < shown.len()).collect();
+    let visible: Vec<usize> = seen
+        .positions
+        .iter()
+        .copied()
+        .filter(|at| *at < shown.len())
+        .collect();
     let id = marked(&shown, &visible, Role::Text);
     let pad = room.saturating_sub(columns::width(&shown));
     row.pieces.extend(id.pieces);
@@ -223,7 +296,10 @@ fn entry(seen: &Seen<'_, ModelEntry>, current: &str, width: u16, ascii: bool) ->
     {
         facts.push_str(&format!("  {role}"));
     }
-    row.push(if entry.demo { Role::Warn } else { Role::Dim }, format::truncate(&facts, right));
+    row.push(
+        if entry.demo { Role::Warn } else { Role::Dim },
+        format::truncate(&facts, right),
+    );
     row
 }
 
@@ -231,7 +307,11 @@ fn entry(seen: &Seen<'_, ModelEntry>, current: &str, width: u16, ascii: bool) ->
 fn marked(text: &str, positions: &[usize], role: Role) -> Row {
     let mut row = Row::default();
     for (at, c) in text.char_indices() {
-        let role = if positions.contains(&at) { Role::Accent } else { role };
+        let role = if positions.contains(&at) {
+            Role::Accent
+        } else {
+            role
+        };
         row.push(role, c);
     }
     row
@@ -272,7 +352,11 @@ fn question(model: &Model, confirm: &Confirm, inner: Rect, buf: &mut Buffer) {
 }
 
 fn fields(model: &Model, ask: &Ask, inner: Rect, buf: &mut Buffer) -> Option<Position> {
-    let tall = if ask.purpose == AskedFor::NewProject { 5 } else { 1 };
+    let tall = if ask.purpose == AskedFor::NewProject {
+        5
+    } else {
+        1
+    };
     let theme = model.theme();
     let cursor = form::draw(model, &ask.form, tall, inner, buf);
     if ask.form.error.is_none() && !ask.form.busy && inner.height > 2 {
@@ -284,13 +368,18 @@ fn fields(model: &Model, ask: &Ask, inner: Rect, buf: &mut Buffer) -> Option<Pos
         let words = match ask.purpose {
             AskedFor::NewProject => {
                 let (id, demo) = panes::model_label(model);
-                let id = if id.is_empty() { "none yet".to_owned() } else { id };
+                let id = if id.is_empty() {
+                    "none yet".to_owned()
+                } else {
+                    id
+                };
                 let canned = if demo { " (canned answers)" } else { "" };
                 format!("Enter makes it with {id}{canned} · Tab next field · Alt-M model")
             }
-            AskedFor::Rename { .. } | AskedFor::SaveLogs | AskedFor::Search | AskedFor::ModelId(_) => {
-                "Enter takes it · Esc leaves it".to_owned()
-            }
+            AskedFor::Rename { .. }
+            | AskedFor::SaveLogs
+            | AskedFor::Search
+            | AskedFor::ModelId(_) => "Enter takes it · Esc leaves it".to_owned(),
         };
         rows::text(&words, Role::Dim, last, buf, theme);
     }
@@ -305,14 +394,27 @@ fn choose_provider(
 ) -> Option<Position> {
     let theme = model.theme();
     let inner = places.inner;
-    let current = model.provider.as_ref().map_or("", |provider| provider.current.as_str());
+    let current = model
+        .provider
+        .as_ref()
+        .map_or("", |provider| provider.current.as_str());
     let intro = if choice.first_run {
         "Where shall the models come from? This can be changed at any time".to_owned()
     } else {
-        format!("Now: {}", if current.is_empty() { "the demo model" } else { current })
+        format!(
+            "Now: {}",
+            if current.is_empty() {
+                "the demo model"
+            } else {
+                current
+            }
+        )
     };
     let mut head = vec![Row::new(Role::Text, intro)];
-    let detail = model.provider.as_ref().map_or("", |provider| provider.detail.as_str());
+    let detail = model
+        .provider
+        .as_ref()
+        .map_or("", |provider| provider.detail.as_str());
     let change = if model.keymap.keys(Action::Provider).is_empty() {
         "(Ctrl-P, then \"models come from\").".to_owned()
     } else {
@@ -323,9 +425,25 @@ fn choose_provider(
     } else {
         Row::new(Role::Warn, detail)
     });
-    rows::draw(&head, Rect { height: 3.min(inner.height), ..inner }, buf, theme);
-    for ((index, line), y) in provider::lines(model).iter().enumerate().zip(places.list.top()..inner.bottom()) {
-        let place = Rect { y, height: 1, ..inner };
+    rows::draw(
+        &head,
+        Rect {
+            height: 3.min(inner.height),
+            ..inner
+        },
+        buf,
+        theme,
+    );
+    for ((index, line), y) in provider::lines(model)
+        .iter()
+        .enumerate()
+        .zip(places.list.top()..inner.bottom())
+    {
+        let place = Rect {
+            y,
+            height: 1,
+            ..inner
+        };
         rows::line(&provider_line(model, line), place, buf, theme);
         if index == choice.selected {
             rows::select(place, buf, theme, choice.form.is_none());
@@ -345,18 +463,46 @@ fn choose_provider(
             error: None,
             ..form.clone()
         };
-        cursor = form::draw(model, &shown, 1, Rect { height: below.height.min(3), ..below }, buf);
+        cursor = form::draw(
+            model,
+            &shown,
+            1,
+            Rect {
+                height: below.height.min(3),
+                ..below
+            },
+            buf,
+        );
         rest = Rect {
             y: below.y + 3.min(below.height),
             height: below.height.saturating_sub(3),
             ..below
         };
     } else if choice.busy {
-        rows::text(&format!("{} asking it", frame::spinner(model)), Role::Running, rest, buf, theme);
+        rows::text(
+            &format!("{} asking it", frame::spinner(model)),
+            Role::Running,
+            rest,
+            buf,
+            theme,
+        );
     }
     if let Some(error) = &choice.error {
-        for (line, y) in frame::wrapped(error, usize::from(rest.width)).iter().zip(rest.top()..rest.bottom()) {
-            rows::text(line, Role::Error, Rect { y, height: 1, ..rest }, buf, theme);
+        for (line, y) in frame::wrapped(error, usize::from(rest.width))
+            .iter()
+            .zip(rest.top()..rest.bottom())
+        {
+            rows::text(
+                line,
+                Role::Error,
+                Rect {
+                    y,
+                    height: 1,
+                    ..rest
+                },
+                buf,
+                theme,
+            );
         }
     }
     cursor
@@ -364,8 +510,9 @@ fn choose_provider(
 
 fn provider_line(model: &Model, line: &provider::Line) -> Row {
     match line {
-        provider::Line::OpenRouter => Row::new(Role::Strong, "OpenRouter")
-            .add(Role::Dim, "  every large model; paste a key"),
+        provider::Line::OpenRouter => {
+            Row::new(Role::Strong, "OpenRouter").add(Role::Dim, "  every large model; paste a key")
+        }
         provider::Line::Found(index) => {
             let found = model
                 .provider
@@ -402,12 +549,25 @@ fn settings(model: &Model, selected: usize, inner: Rect, buf: &mut Buffer) {
         ("Theme", palette.to_owned()),
         (
             "Mouse",
-            if model.settings.mouse { "works here" } else { "is the terminal's" }.to_owned(),
+            if model.settings.mouse {
+                "works here"
+            } else {
+                "is the terminal's"
+            }
+            .to_owned(),
         ),
         ("Model", if id.is_empty() { "none".to_owned() } else { id }),
     ];
-    for ((index, (name, value)), y) in lines.into_iter().enumerate().zip(inner.top()..inner.bottom()) {
-        let place = Rect { y, height: 1, ..inner };
+    for ((index, (name, value)), y) in lines
+        .into_iter()
+        .enumerate()
+        .zip(inner.top()..inner.bottom())
+    {
+        let place = Rect {
+            y,
+            height: 1,
+            ..inner
+        };
         let row = Row::new(Role::Dim, format!("{name:<10}")).add(Role::Text, value);
         rows::line(&row, place, buf, theme);
         if index == selected {

@@ -8,7 +8,8 @@ use crate::cli::output::format;
 use crate::keymap::Action;
 use crate::model::list::Seen;
 use crate::model::project::{Activity, Project, Sandbox};
-use crate::model::{Model, ProjectsScreen, columns};
+use crate::model::{Model, ProjectsScreen};
+use crate::text::columns;
 use crate::text::{Role, Row};
 
 pub(super) fn draw(
@@ -23,7 +24,11 @@ pub(super) fn draw(
     let count = model.projects.items().len();
     let place = Row::new(Role::Text, "projects").add(
         Role::Dim,
-        if count == 0 { String::new() } else { format!(" {count}") },
+        if count == 0 {
+            String::new()
+        } else {
+            format!(" {count}")
+        },
     );
     frame::header(model, &place, places.header, buf);
     let cursor = filter_line(model, screen, places.body, buf);
@@ -49,7 +54,14 @@ pub(super) fn draw(
             }
         }
         let window = screen.list.window(usize::from(list.height));
-        rows::scrollbar(window.start, screen.list.len(), list, buf, theme, model.ascii);
+        rows::scrollbar(
+            window.start,
+            screen.list.len(),
+            list,
+            buf,
+            theme,
+            model.ascii,
+        );
     }
     let actions: &[(Action, &str)] = if screen.filtering {
         &[(Action::OpenProject, "open"), (Action::Back, "no filter")]
@@ -92,7 +104,10 @@ fn filter_line(
         ..body
     };
     if screen.filtering || !screen.list.filter().is_empty() {
-        let drawn = screen.list.filter().rows(usize::from(line.width.saturating_sub(10)), 1);
+        let drawn = screen
+            .list
+            .filter()
+            .rows(usize::from(line.width.saturating_sub(10)), 1);
         let label = Row::new(Role::Accent, "filter ");
         rows::line(&label, line, buf, theme);
         let field = Rect {
@@ -118,10 +133,16 @@ fn filter_line(
         } else {
             let (id, _) = crate::update::panes::model_label(model);
             row = Row::new(Role::Dim, "model ");
-            row.push(Role::Text, if id.is_empty() { "none".to_owned() } else { id });
+            row.push(
+                Role::Text,
+                if id.is_empty() { "none".to_owned() } else { id },
+            );
         }
         if let Some(why) = &server.docker_down {
-            row = Row::new(Role::Error, format!("the Docker engine does not answer: {why}"));
+            row = Row::new(
+                Role::Error,
+                format!("the Docker engine does not answer: {why}"),
+            );
         }
         rows::line(&row, line, buf, theme);
     }
@@ -260,14 +281,22 @@ fn empty(model: &Model, screen: &ProjectsScreen, area: Rect, buf: &mut Buffer) {
             Row::default(),
             Row::new(Role::Text, "Press ")
                 .add(Role::Accent, key(Action::NewProject))
-                .add(Role::Text, " and say what you want: an app that runs comes of it."),
-            Row::new(Role::Dim, "For example: a todo list · a pomodoro timer · a kanban board"),
+                .add(
+                    Role::Text,
+                    " and say what you want: an app that runs comes of it.",
+                ),
+            Row::new(
+                Role::Dim,
+                "For example: a todo list · a pomodoro timer · a kanban board",
+            ),
         ]
     };
     let height = u16::try_from(lines.len()).unwrap_or(1);
     let top = area.y + area.height.saturating_sub(height) / 3;
     for (row, y) in lines.iter().zip(top..area.bottom()) {
-        let width = u16::try_from(row.width()).unwrap_or(area.width).min(area.width);
+        let width = u16::try_from(row.width())
+            .unwrap_or(area.width)
+            .min(area.width);
         let place = Rect {
             x: area.x + (area.width - width) / 2,
             y,

@@ -9,14 +9,28 @@ use super::theme::Theme;
 use crate::text::{Role, Row};
 
 /// Draws rows from the top of an area downwards.
-pub fn draw<'a>(rows: impl IntoIterator<Item = &'a Row>, area: Rect, buf: &mut Buffer, theme: Theme) {
+pub(super) fn draw<'a>(
+    rows: impl IntoIterator<Item = &'a Row>,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+) {
     for (row, y) in rows.into_iter().zip(area.top()..area.bottom()) {
-        line(row, Rect { y, height: 1, ..area }, buf, theme);
+        line(
+            row,
+            Rect {
+                y,
+                height: 1,
+                ..area
+            },
+            buf,
+            theme,
+        );
     }
 }
 
 /// Draws one row.
-pub fn line(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
+pub(super) fn line(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
     let area = area.intersection(buf.area);
     if area.is_empty() {
         return;
@@ -36,13 +50,15 @@ pub fn line(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
 }
 
 /// Draws text of one meaning, cut where it must be.
-pub fn text(text: &str, role: Role, area: Rect, buf: &mut Buffer, theme: Theme) {
+pub(super) fn text(text: &str, role: Role, area: Rect, buf: &mut Buffer, theme: Theme) {
     line(&Row::new(role, text), area, buf, theme);
 }
 
 /// Draws a row so that it ends where the area ends.
-pub fn right(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
-    let width = u16::try_from(row.width()).unwrap_or(u16::MAX).min(area.width);
+pub(super) fn right(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
+    let width = u16::try_from(row.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
     let area = Rect {
         x: area.right().saturating_sub(width),
         width,
@@ -52,12 +68,12 @@ pub fn right(row: &Row, area: Rect, buf: &mut Buffer, theme: Theme) {
 }
 
 /// Gives an area the looks of a selection.
-pub fn select(area: Rect, buf: &mut Buffer, theme: Theme, focused: bool) {
+pub(super) fn select(area: Rect, buf: &mut Buffer, theme: Theme, focused: bool) {
     buf.set_style(area.intersection(buf.area), theme.selection(focused));
 }
 
 /// Empties an area and gives it a ground.
-pub fn clear(area: Rect, buf: &mut Buffer, ground: Style) {
+pub(super) fn clear(area: Rect, buf: &mut Buffer, ground: Style) {
     let area = area.intersection(buf.area);
     for y in area.top()..area.bottom() {
         for x in area.left()..area.right() {
@@ -68,12 +84,23 @@ pub fn clear(area: Rect, buf: &mut Buffer, ground: Style) {
 }
 
 /// A line across, with a title in it.
-pub fn rule(title: &Row, area: Rect, buf: &mut Buffer, theme: Theme, focused: bool, ascii: bool) {
+pub(super) fn rule(
+    title: &Row,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+    focused: bool,
+    ascii: bool,
+) {
     let area = area.intersection(buf.area);
     if area.is_empty() {
         return;
     }
-    let role = if focused { Role::BorderFocus } else { Role::Border };
+    let role = if focused {
+        Role::BorderFocus
+    } else {
+        Role::Border
+    };
     let sign = match (ascii, focused) {
         (true, true) => "=",
         (true, false) => "-",
@@ -88,12 +115,30 @@ pub fn rule(title: &Row, area: Rect, buf: &mut Buffer, theme: Theme, focused: bo
     let mut shown = Row::new(role, " ");
     shown.pieces.extend(title.pieces.iter().cloned());
     shown.push(role, " ");
-    let width = u16::try_from(shown.width()).unwrap_or(u16::MAX).min(area.width - 2);
-    line(&shown, Rect { x: area.x + 1, width, ..area }, buf, theme);
+    let width = u16::try_from(shown.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width - 2);
+    line(
+        &shown,
+        Rect {
+            x: area.x + 1,
+            width,
+            ..area
+        },
+        buf,
+        theme,
+    );
 }
 
 /// A mark beside an area that says where in the whole its rows are.
-pub fn scrollbar(top: usize, total: usize, area: Rect, buf: &mut Buffer, theme: Theme, ascii: bool) {
+pub(super) fn scrollbar(
+    top: usize,
+    total: usize,
+    area: Rect,
+    buf: &mut Buffer,
+    theme: Theme,
+    ascii: bool,
+) {
     let area = area.intersection(buf.area);
     let height = usize::from(area.height);
     if total <= height || height == 0 || area.width < 2 {

@@ -123,9 +123,7 @@ impl Theme {
             Role::Dim | Role::Border | Role::CodeComment if plain => Modifier::DIM,
             Role::Removed if plain => Modifier::CROSSED_OUT,
             // Bright black cannot be read on every dark terminal; dim text can.
-            Role::Dim | Role::Border | Role::CodeComment
-                if self.palette == Palette::Terminal =>
-            {
+            Role::Dim | Role::Border | Role::CodeComment if self.palette == Palette::Terminal => {
                 Modifier::DIM
             }
             Role::Text

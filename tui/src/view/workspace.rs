@@ -12,7 +12,7 @@ use crate::keymap::Action;
 use crate::model::Model;
 use crate::model::project::Sandbox;
 use crate::model::workspace::{Pane, Tab, Workspace};
-use crate::text::{Role, Row};
+use crate::text::{Role, Row, wrap};
 use crate::update::panes;
 
 pub(super) fn draw(
@@ -223,8 +223,14 @@ impl Drawn<'_> {
             let mut lines = vec![
                 Row::new(Role::Strong, "Say what this app should be."),
                 Row::default(),
-                Row::new(Role::Text, "Write it below and press Enter. Files appear while they are"),
-                Row::new(Role::Text, "written; then the app starts, is checked, and gets an address."),
+                Row::new(
+                    Role::Text,
+                    "Write it below and press Enter. Files appear while they are",
+                ),
+                Row::new(
+                    Role::Text,
+                    "written; then the app starts, is checked, and gets an address.",
+                ),
             ];
             if let Some(trouble) = frame::trouble(self.model) {
                 lines = vec![trouble];
@@ -250,7 +256,7 @@ impl Drawn<'_> {
         let files = &self.workspace.files;
         self.title(slot, files.title(), Pane::Tree, buf);
         let has_keys = self.workspace.pane == Pane::Tree;
-        rows::draw(files.tree_rows(), slot.content, buf, self.theme);
+        rows::draw(&files.tree_rows(), slot.content, buf, self.theme);
         if let Some(row) = files.selected_row() {
             let y = slot.content.y + u16::try_from(row).unwrap_or(0);
             if y < slot.content.bottom() {
@@ -270,7 +276,7 @@ impl Drawn<'_> {
         let Some(slot) = slot else { return };
         let files = &self.workspace.files;
         self.title(slot, files.viewer_title(), Pane::Viewer, buf);
-        rows::draw(files.viewer_rows(), slot.content, buf, self.theme);
+        rows::draw(&files.viewer_rows(), slot.content, buf, self.theme);
         let (top, total) = files.viewer_extent();
         rows::scrollbar(top, total, slot.content, buf, self.theme, self.model.ascii);
     }
@@ -279,9 +285,21 @@ impl Drawn<'_> {
         let Some(slot) = slot else { return };
         let logs = &self.workspace.logs;
         self.title(slot, logs.title(), Pane::Logs, buf);
-        rows::draw(logs.rows(), slot.content, buf, self.theme);
-        let (top, total) = logs.extent();
-        rows::scrollbar(top, total, slot.content, buf, self.theme, self.model.ascii);
+        if logs.is_empty() {
+            let words = match self.workspace.project.sandbox {
+                Sandbox::Running | Sandbox::Starting => "Nothing was written yet.",
+                Sandbox::Stopped | Sandbox::Stopping | Sandbox::Failed => {
+                    "The app does not run: what it writes is shown here while it does."
+                }
+            };
+            let lead = Row::new(Role::Text, " ");
+            let lines = wrap::plain(words, Role::Dim, &lead, usize::from(slot.content.width));
+            rows::draw(&lines, slot.content, buf, self.theme);
+            return;
+        }
+        let columns = usize::from(slot.content.width).saturating_sub(1);
+        let shown = logs.rows(columns, usize::from(slot.content.height));
+        rows::draw(&shown, slot.content, buf, self.theme);
     }
 
     /// How it stands, and where the app is.
@@ -315,7 +333,10 @@ impl Drawn<'_> {
             row.push(Role::Running, format!(" {} ", running.words()));
             row.push(Role::Dim, format!("{}  ", format::duration(elapsed)));
         } else if self.model.is_waiting() {
-            row.push(Role::Running, format!("{} asking the daemon  ", frame::spinner(self.model)));
+            row.push(
+                Role::Running,
+                format!("{} asking the daemon  ", frame::spinner(self.model)),
+            );
         }
         let totals = conversation.totals();
         if !totals.is_empty() {
@@ -328,11 +349,25 @@ impl Drawn<'_> {
     fn prompt(&self, places: &WorkspaceLayout, buf: &mut Buffer) -> Option<Position> {
         let focused = self.workspace.pane == Pane::Prompt && self.model.overlays.is_empty();
         let (id, demo) = panes::model_label(self.model);
-        let mut title = Row::new(Role::Dim, if id.is_empty() { "no model" } else { id.as_str() });
+        let mut title = Row::new(
+            Role::Dim,
+            if id.is_empty() {
+                "no model"
+            } else {
+                id.as_str()
+            },
+        );
         if demo {
             title.push(Role::Warn, " (canned answers)");
         }
-        rows::rule(&title, places.rule, buf, self.theme, focused, self.model.ascii);
+        rows::rule(
+            &title,
+            places.rule,
+            buf,
+            self.theme,
+            focused,
+            self.model.ascii,
+        );
         let area = places.prompt;
         let sign = if self.model.ascii { "> " } else { "❯ " };
         let role = if focused { Role::User } else { Role::Dim };
