@@ -24,6 +24,8 @@ pub enum Scope {
     Logs,
     /// A page of text, such as the help.
     Page,
+    /// Signing in and up.
+    SignIn,
 }
 
 impl Scope {
@@ -41,6 +43,7 @@ impl Scope {
             Self::Viewer => "File",
             Self::Logs => "Logs",
             Self::Page => "Page",
+            Self::SignIn => "Signing in",
         }
     }
 }
@@ -162,6 +165,8 @@ actions! {
     LogStream { "log-stream", "choose streams: all, app, errors, steps", Logs, ["s"], listed }
     OnlyMatches { "only-matches", "only lines that match the search", Logs, ["m"], listed }
     SaveLogs { "save-logs", "save to a file", Logs, ["S"], listed }
+
+    SwitchSignIn { "switch-sign-in", "sign up rather than in, and back", SignIn, ["alt-u"], listed }
 
     ClosePage { "close-page", "close", Page, ["q", "enter"], hidden }
 }

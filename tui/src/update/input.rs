@@ -73,7 +73,7 @@ pub(crate) fn scopes(model: &Model) -> Vec<Scope> {
         };
     }
     match &model.screen {
-        Screen::SignIn(_) => vec![Scope::Everywhere],
+        Screen::SignIn(_) => vec![Scope::SignIn, Scope::Everywhere],
         Screen::Projects(_) => vec![Scope::Projects, Scope::Pane, Scope::Everywhere],
         Screen::Workspace(workspace) => {
             let inner: &[Scope] = match workspace.pane {

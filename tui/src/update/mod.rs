@@ -4,21 +4,23 @@
 //! - `input`, `mouse`: keys, pasted text and the mouse become actions.
 //! - `action`: what each action does.
 //! - `news`: what came over the connection. `answer`: what calls brought.
+//! - `panes`: what the panes of a workspace do with them. `scroll`: moving.
 //! - `overlay`, `ask`, `provider`: what lies over a screen.
 //! - `open`: going from one screen to another.
 
 mod action;
 mod answer;
 mod ask;
-mod input;
+pub(crate) mod input;
 mod mouse;
 mod news;
 mod open;
-mod overlay;
-mod page;
-mod provider;
+pub(crate) mod overlay;
+pub(crate) mod page;
+pub(crate) mod panes;
+pub(crate) mod provider;
 mod scroll;
-mod settings;
+pub(crate) mod settings;
 mod sign_in;
 
 use crate::client::link::Topic;

@@ -30,6 +30,7 @@ pub(super) fn palette(model: &mut Model) {
                 Scope::Tree | Scope::Viewer => in_workspace && scopes.contains(&action.entry().scope),
                 Scope::Projects => matches!(model.screen, Screen::Projects(_)),
                 Scope::Everywhere | Scope::Pane => true,
+                Scope::SignIn => matches!(model.screen, Screen::SignIn(_)),
                 Scope::Page => false,
             }
         })

@@ -43,7 +43,7 @@ pub(crate) fn wrapped(page: &Page, screen: u16) -> Vec<Row> {
 /// Every key that works, by where it works.
 #[must_use]
 pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
-    const ORDER: [Scope; 10] = [
+    const ORDER: [Scope; 11] = [
         Scope::Prompt,
         Scope::Workspace,
         Scope::Conversation,
@@ -54,6 +54,7 @@ pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
         Scope::Pane,
         Scope::Everywhere,
         Scope::Page,
+        Scope::SignIn,
     ];
     let mut order: Vec<Scope> = first.to_vec();
     order.extend(ORDER.into_iter().filter(|scope| !first.contains(scope)));
