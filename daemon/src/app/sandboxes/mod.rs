@@ -113,7 +113,7 @@ impl Sandboxes {
     /// A running sandbox for the project, made if need be; says how it came.
     ///
     /// # Errors
-    /// The engine, the database, or [`Error::SandboxLimit`].
+    /// The engine, the database, or [`crate::domain::Error::SandboxLimit`].
     pub(crate) async fn acquire(
         &self,
         project: ProjectId,
