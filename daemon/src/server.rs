@@ -19,13 +19,14 @@ use crate::app::launch::{self, Launcher};
 use crate::app::previews::Previews;
 use crate::app::progress::Progress;
 use crate::app::projects::{self, Projects};
+use crate::app::providers::{self, Providers};
 use crate::app::revisions::Revisions;
 use crate::app::sandboxes::{self, Sandboxes};
 use crate::app::server_info::ServerInfo;
 use crate::config::Config;
 use crate::fresh;
 use crate::journal::{Identity, Journal};
-use crate::llm::{Edge, demo};
+use crate::llm::{Switch, demo};
 use crate::password::Passwords;
 use crate::postgres::{DataDir, DataDirError, ManagedPostgres, ManagedSettings, PostgresError};
 use crate::preview::{Gateway, Limits};
@@ -213,7 +214,7 @@ impl Daemon {
 /// The use cases, built.
 struct App {
     accounts: Accounts,
-    edge: Arc<Edge>,
+    edge: Arc<Switch>,
     generations: Generations,
     projects: Projects,
     revisions: Revisions,
@@ -221,6 +222,7 @@ struct App {
     sandboxes: Sandboxes,
     gateway: Arc<Gateway<Previews>>,
     info: ServerInfo,
+    providers: Providers,
     journal: Journal,
     pool: PgPool,
 }
@@ -245,9 +247,17 @@ impl App {
             }
         });
         let edge = Arc::new(
-            Edge::new(&config.model, Some(demo))
+            Switch::new(&config.model, Some(demo))
                 .map_err(|error| ServeError::Configuration(error.to_string()))?,
         );
+        let providers = Providers::open(providers::Parts {
+            pool: pool.clone(),
+            switch: Arc::clone(&edge),
+            data_dir: data_dir.path(),
+            fixed: config.model.names_provider(),
+            local_ports: config.model.local_ports.clone(),
+        })
+        .map_err(|error| ServeError::Configuration(error.to_string()))?;
         let templates = Arc::new(
             Templates::load(data_dir.path())
                 .map_err(|error| ServeError::Configuration(error.to_string()))?,
@@ -330,6 +340,7 @@ impl App {
             sandboxes,
             gateway,
             info,
+            providers,
             journal,
             pool,
         })
@@ -421,7 +432,7 @@ fn serve(config: &Config, app: App, listeners: Listeners, shutdown: &Shutdown) {
         .add_optional_service(reflection_v1alpha)
         .add_service(limited!(
             v1::server_service_server::ServerServiceServer<_>,
-            server_service::ServerService::new(app.info)
+            server_service::ServerService::new(app.info, app.providers)
         ))
         .add_service(limited!(
             v1::auth_service_server::AuthServiceServer<_>,

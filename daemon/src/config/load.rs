@@ -407,6 +407,7 @@ fn check_model(raw: super::raw::RawModel, problems: &mut Vec<String>) -> ModelCo
             0,
             10_000_000,
         ),
+        local_ports: super::ports::local(raw.local_ports, problems),
     }
 }
 

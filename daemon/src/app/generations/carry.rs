@@ -21,7 +21,7 @@ use crate::domain::text::beginning;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
 use crate::journal::{Fence, Lease};
-use crate::llm::{ChatRequest, Message, Role};
+use crate::llm::{ChatRequest, Edge, Message, Role};
 use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
 use crate::store::page::PageRequest;
@@ -123,6 +123,7 @@ impl Generations {
             generation: &generation,
             reporter: &reporter,
             cancel: &cancel,
+            edge: parts.edge.now(),
         };
         let stop = self.watch_for_cancel(&generation, &cancel);
         let run = Box::pin(life.run(&mut account));
@@ -219,6 +220,8 @@ struct Life<'a> {
     generation: &'a Generation,
     reporter: &'a Reporter,
     cancel: &'a CancellationToken,
+    /// The provider that it began with, whatever is chosen meanwhile.
+    edge: Arc<Edge>,
 }
 
 /// What a generation starts from.
@@ -276,7 +279,7 @@ impl Life<'_> {
 
     async fn request(&self, base: &Base) -> Result<ChatRequest> {
         let parts = &self.generations.inner.parts;
-        let model = parts.edge.resolve(Some(&self.generation.model)).await?;
+        let model = self.edge.resolve(Some(&self.generation.model)).await?;
         let page = PageRequest::first(TURNS_TOLD);
         let earlier =
             rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;
@@ -371,8 +374,7 @@ impl Life<'_> {
             )
             .await?;
         account.attempts = attempt;
-        let edge = &self.generations.inner.parts.edge;
-        let call = answer::ask(edge, request, self.reporter, self.cancel).await?;
+        let call = answer::ask(&self.edge, request, self.reporter, self.cancel).await?;
         account.usage = account.usage.plus(call.usage);
         let (finish_reason, error) = match &call.end {
             CallEnd::Finished(reason) => (*reason, String::new()),
