@@ -25,6 +25,7 @@ pub mod output;
 mod project;
 mod projects;
 mod prompt;
+mod provider;
 mod sandbox;
 mod status;
 mod token;
@@ -53,6 +54,7 @@ kiln builds web apps from prompts and runs them in sandboxes.
   kiln files -p PROJECT [PATH]          its files
   kiln export -p PROJECT                save them as an archive
   kiln models                           models to choose from
+  kiln provider                         where models come from
   kiln status                           how the daemon is, and who you are
 
 `kiln --help` lists every command, `kiln COMMAND --help` has examples, and --json is for scripts.
@@ -133,6 +135,7 @@ async fn run(context: &Context, command: Option<Command>) -> Result<(), Stop> {
         Command::Logs(args) => logs::run(context, args).await,
         Command::Sandbox(args) => sandbox::run(context, args).await,
         Command::Models(args) => models::run(context, args).await,
+        Command::Provider(args) => provider::run(context, args).await,
         Command::Status => status::run(context).await,
         Command::Auth(args) => auth::run(context, args).await,
         Command::Completions { shell } => completions::run(context, shell),

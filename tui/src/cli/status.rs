@@ -34,7 +34,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Stop> {
         if provider.demo_only {
             line = line.add(
                 Style::Warn,
-                " (canned answers only: kilnd has no OPENROUTER_API_KEY)",
+                " (canned answers only: `kiln provider` says how to get others)",
             );
         } else {
             line = line.add(

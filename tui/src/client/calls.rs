@@ -34,6 +34,8 @@ macro_rules! unary {
 unary! {
     server_service_client::ServerServiceClient {
         get_server_info(GetServerInfoRequest) -> GetServerInfoResponse;
+        get_provider(GetProviderRequest) -> GetProviderResponse;
+        set_provider(SetProviderRequest) -> SetProviderResponse;
     }
     auth_service_client::AuthServiceClient {
         sign_out(SignOutRequest) -> SignOutResponse;
