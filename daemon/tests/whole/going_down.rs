@@ -49,8 +49,9 @@ async fn sigterm_ends_streams_with_a_status_and_the_next_start_adopts_the_sandbo
     assert_eq!(reason.as_deref(), Some("SHUTTING_DOWN"), "{status:?}");
     assert_eq!(docker::containers(&kiln.label()), [before.as_str()]);
 
-    kiln.start().await;
-    assert_eq!(http::shown_again(&app.url, "/src/App.tsx").await.body, page);
+    let (first, ()) = tokio::join!(http::first_answer(&app.url, "/src/App.tsx"), kiln.start());
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(first.body, page);
     let api = Api::of(&kiln).await;
     assert_eq!(api.sandbox(&app.project).await.container_id, before);
     assert_eq!(docker::containers(&kiln.label()), [before]);

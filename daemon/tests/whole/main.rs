@@ -11,10 +11,12 @@ mod support;
 
 mod browser;
 mod cancelling;
+mod cleaning_up;
 mod command_line;
 mod database;
 mod failing_model;
 mod going_down;
 mod killed;
 mod main_job;
+mod projects;
 mod secrets;

@@ -147,16 +147,6 @@ impl Client {
         Ok(())
     }
 
-    /// Forgets the kept session.
-    ///
-    /// # Errors
-    /// If the file cannot be written.
-    pub async fn forget_session(&self) -> Result<(), Error> {
-        self.inner.options.store.remove(self.address())?;
-        *self.inner.held.lock().await = None;
-        Ok(())
-    }
-
     /// Repeats a call that is safe to repeat until it is answered, as long as
     /// `patience` lasts; waits in between grow from 0.25 s to 5 s.
     ///

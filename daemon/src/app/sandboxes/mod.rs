@@ -8,16 +8,18 @@ mod reconcile;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use sqlx::PgPool;
 use time::OffsetDateTime;
+use tokio::sync::watch;
 
 pub(crate) use self::held::{Held, SlotContents};
 use self::lanes::{Lane, Lanes};
 use super::progress::Progress;
 use super::reporter::Reporter;
 use crate::domain::event::{Event, StepKind};
-use crate::domain::id::{DaemonId, ProjectId};
+use crate::domain::id::{DaemonId, ProjectId, RevisionId};
 use crate::domain::sandbox::{Sandbox, SandboxState, Slot};
 use crate::domain::{Error, Result};
 use crate::fresh;
@@ -52,6 +54,9 @@ struct Inner {
     /// Connections by project. Written under the project's lane.
     held: Mutex<HashMap<ProjectId, Arc<Held>>>,
     lanes: Lanes,
+    /// Whether the reconciler has looked at everything once. Sent again at each
+    /// sandbox that is held.
+    looked: watch::Sender<bool>,
 }
 
 impl Sandboxes {
@@ -61,6 +66,7 @@ impl Sandboxes {
                 parts,
                 held: Mutex::new(HashMap::new()),
                 lanes: Lanes::default(),
+                looked: watch::Sender::new(false),
             }),
         }
     }
@@ -76,6 +82,34 @@ impl Sandboxes {
             .get(&project)
             .filter(|held| !held.supervisor().is_closed())
             .cloned()
+    }
+
+    /// What a project shows. Right after a start of the daemon its sandbox may
+    /// go on from before and not be adopted yet: that is waited for, `limit` at
+    /// most.
+    pub(crate) async fn shown(
+        &self,
+        project: ProjectId,
+        limit: Duration,
+    ) -> Option<(Slot, RevisionId)> {
+        let shown = || self.held(project).and_then(|held| held.shown());
+        if let Some(shown) = shown() {
+            return Some(shown);
+        }
+        let mut looked = self.inner.looked.subscribe();
+        let adopted = async {
+            loop {
+                // Read before the look: what comes after it is waited for.
+                let over = *looked.borrow_and_update();
+                let shown = shown();
+                if over || shown.is_some() || looked.changed().await.is_err() {
+                    return shown;
+                }
+            }
+        };
+        tokio::time::timeout(limit, adopted)
+            .await
+            .unwrap_or_else(|_| shown())
     }
 
     /// A running sandbox for the project, made if need be; says how it came.
@@ -128,6 +162,36 @@ impl Sandboxes {
                 .await?;
         }
         Ok(rows::of_project(self.pool(), project).await?)
+    }
+
+    /// A start failed. Says so, unless the sandbox has changed since `before` and
+    /// has said it itself; one that runs goes on.
+    ///
+    /// # Errors
+    /// The database.
+    pub(crate) async fn start_failed(
+        &self,
+        project: ProjectId,
+        before: Option<&Sandbox>,
+        why: &str,
+    ) -> Result<()> {
+        let _lane = self.inner.lanes.enter(project).await;
+        let Some(row) = rows::of_project(self.pool(), project).await? else {
+            return self.tell(project, SandboxState::Failed, why, vec![]).await;
+        };
+        let is_new =
+            before.is_none_or(|before| (before.state, &before.detail) != (row.state, &row.detail));
+        match row.state {
+            SandboxState::Failed if is_new => Ok(()),
+            SandboxState::Running => self.tell(project, row.state, why, vec![]).await,
+            SandboxState::Stopped
+            | SandboxState::Failed
+            | SandboxState::Starting
+            | SandboxState::Stopping => {
+                self.transition(&row, &[row.state], SandboxState::Failed, why)
+                    .await
+            }
+        }
     }
 
     /// Stops every sandbox that this daemon holds, all at once.
@@ -321,6 +385,7 @@ impl Sandboxes {
     /// Makes the connection known, and watches for its end.
     fn hold(&self, held: &Arc<Held>) {
         self.all_held().insert(held.project, Arc::clone(held));
+        self.inner.looked.send_modify(|_| {});
         let (this, held) = (self.clone(), Arc::downgrade(held));
         let stopping = self.inner.parts.shutdown.stopping.clone();
         self.inner.parts.shutdown.support.spawn(async move {
@@ -404,6 +469,16 @@ impl Sandboxes {
         detail: &str,
         change: RowChange,
     ) -> Result<()> {
+        self.tell(project, state, detail, vec![change]).await
+    }
+
+    async fn tell(
+        &self,
+        project: ProjectId,
+        state: SandboxState,
+        detail: &str,
+        changes: Vec<RowChange>,
+    ) -> Result<()> {
         let event = Event::SandboxStateChanged {
             state,
             detail: detail.to_owned(),
@@ -413,7 +488,7 @@ impl Sandboxes {
             project,
             Arc::clone(&self.inner.parts.progress),
         )
-        .emit(vec![event], vec![change])
+        .emit(vec![event], changes)
         .await?;
         Ok(())
     }
