@@ -119,9 +119,8 @@ fn sandbox_is(model: &mut Model, before: Sandbox, now: Sandbox) {
     let Some(workspace) = model.workspace_mut() else {
         return;
     };
-    let lives = matches!(now, Sandbox::Running | Sandbox::Starting);
-    let lived = matches!(before, Sandbox::Running | Sandbox::Starting);
-    if lives && (!lived || workspace.log_life == 0) {
+    let runs = now == Sandbox::Running;
+    if runs && (before != Sandbox::Running || workspace.log_life == 0) {
         workspace.log_life += 1;
     }
 }
@@ -184,6 +183,9 @@ fn happened(
     if seen >= head && !workspace.caught_up {
         workspace.caught_up = true;
         list_files = true;
+        // What was sent in other runs can be brought back here too.
+        let sent: Vec<String> = workspace.conversation.prompts().map(str::to_owned).collect();
+        workspace.prompt.remember(sent.iter().map(String::as_str));
     }
     if list_files && workspace.caught_up {
         ask_for_files(model, effects);

@@ -82,7 +82,7 @@ fn file(block: &Block, file: &FileBlock, width: usize, now_ms: i64, signs: Signs
     let mut head = Row::new(Role::Dim, fold)
         .add(role, verb)
         .add(Role::Text, " ");
-    let room = width.saturating_sub(head.width() + columns::width(&facts) + 2);
+    let room = width.saturating_sub(head.width() + columns::width(&facts) + 4);
     if room < 12 {
         head.push(Role::Strong, file.path.clone());
         return vec![wrap::cut(&head, width)];
