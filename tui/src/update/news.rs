@@ -156,6 +156,7 @@ fn happened(
     let mut list_files = false;
     let mut deleted = false;
     let mut over = false;
+
     let mut sandbox = None;
     for event in events {
         match &event.body {
@@ -184,7 +185,11 @@ fn happened(
         workspace.caught_up = true;
         list_files = true;
         // What was sent in other runs can be brought back here too.
-        let sent: Vec<String> = workspace.conversation.prompts().map(str::to_owned).collect();
+        let sent: Vec<String> = workspace
+            .conversation
+            .prompts()
+            .map(str::to_owned)
+            .collect();
         workspace.prompt.remember(sent.iter().map(String::as_str));
     }
     if list_files && workspace.caught_up {
@@ -196,6 +201,10 @@ fn happened(
         let before = workspace.project.sandbox;
         workspace.project.sandbox = now;
         sandbox_is(model, before, now);
+    }
+    if over && live {
+        // What was said of the way there is old now.
+        model.notices.clear();
     }
     if over && live && !focused {
         effects.push(Effect::Bell);
