@@ -5,6 +5,7 @@
 //! - [`cli`] is the command line: arguments, commands, and what is printed.
 //! - [`client`] talks to the daemon, and is the only place that names tonic.
 //! - [`config`] reads the configuration file and the environment, once.
+//! - [`ingest`] makes what the daemon sends into what the model keeps, clean.
 //! - [`model`] is what the full-screen client knows, and what changes it.
 //! - [`text`] is text that is ready to be drawn: rows of pieces with a meaning.
 //! - [`sanitise`] takes the control characters out of text that others wrote.
@@ -15,6 +16,7 @@
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod ingest;
 pub mod model;
 pub mod sanitise;
 pub mod text;

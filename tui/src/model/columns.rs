@@ -126,6 +126,9 @@ pub fn part(line: &str, from: usize, columns: usize) -> (usize, Range<usize>) {
         let start = from.min(line.len());
         return (0, start..(start + columns).min(line.len()));
     }
+    if columns == 0 {
+        return (0, line.len()..line.len());
+    }
     let mut column = 0;
     let mut begun: Option<(usize, usize)> = None;
     for (at, cluster) in line.grapheme_indices(true) {
