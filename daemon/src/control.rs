@@ -2,6 +2,8 @@
 //! what it kept. They work by the socket, the lock and the labels, so that a
 //! daemon that was killed can be cleaned up after too.
 
+mod rows;
+
 use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
@@ -13,9 +15,11 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use self::rows::Rows;
 use crate::config::Config;
 use crate::postgres::{DataDir, DataDirError, ManagedPostgres, ManagedSettings};
-use crate::sandbox::Engine;
+use crate::rpc::listener::remove_dead_socket;
+use crate::sandbox::{Engine, SandboxError};
 use crate::server::{DEPLOYMENT, STOP_SANDBOXES, ServeError};
 use crate::shutdown::HARD_END;
 
@@ -67,12 +71,13 @@ pub async fn ping(config: &Config) -> Result<(), ServeError> {
 
 /// Stops the daemon of the data directory with its Postgres and its containers;
 /// what a killed one left is stopped too. Where nothing runs, nothing happens.
+/// Says what could not be looked at.
 ///
 /// # Errors
 /// It does not stop, or what it left cannot be removed.
-pub async fn stop(config: &Config) -> Result<(), ServeError> {
+pub async fn stop(config: &Config) -> Result<Vec<String>, ServeError> {
     if !config.data_dir.exists() {
-        return Ok(());
+        return Ok(vec![]);
     }
     let data_dir = match DataDir::open(&config.data_dir) {
         Ok(data_dir) => data_dir,
@@ -80,35 +85,83 @@ pub async fn stop(config: &Config) -> Result<(), ServeError> {
         Err(error) => return Err(error.into()),
     };
     stop_left_over_postgres(config, &data_dir).await?;
-    if let Some(engine) = left_over_engine(config, &data_dir)? {
-        let left = engine.list().await.map_err(anyhow::Error::new)?;
-        for sandbox in left {
-            engine
-                .remove_container(sandbox.id)
-                .await
-                .map_err(anyhow::Error::new)?;
-        }
+    remove_left_over_socket(config).await?;
+    let Some(engine) = left_over_engine(config, &data_dir)? else {
+        return Ok(vec![]);
+    };
+    match remove_containers(&engine).await {
+        Ok(()) => Ok(vec![]),
+        // What it had stopped with it.
+        Err(SandboxError::Unavailable(why)) => Ok(vec![format!(
+            "the Docker engine does not answer, so no container was looked for: {why}"
+        )]),
+        Err(error) => Err(anyhow::Error::new(error).into()),
+    }
+}
+
+async fn remove_containers(engine: &Engine) -> Result<(), SandboxError> {
+    for sandbox in engine.list().await? {
+        engine.remove_container(sandbox.id).await?;
     }
     Ok(())
 }
 
-/// Deletes everything that the daemon of the data directory has kept.
+/// Deletes everything that the daemon of the data directory has kept, in the
+/// engine, in a database that was named, and in the directory. Says what it did.
 ///
 /// # Errors
-/// A daemon runs, or something cannot be removed.
-pub async fn purge(config: &Config) -> Result<(), ServeError> {
-    stop(config).await?;
+/// A daemon runs, the engine or the database does not answer, or something
+/// cannot be removed. What comes first is the engine: a try that failed can be
+/// made again.
+pub async fn purge(config: &Config) -> Result<Vec<String>, ServeError> {
     if !config.data_dir.exists() {
-        return Ok(());
+        return Ok(vec![format!(
+            "there is nothing to delete: {} is not there",
+            config.data_dir.display()
+        )]);
     }
-    let data_dir = DataDir::open(&config.data_dir)?;
+    let data_dir = DataDir::open(&config.data_dir).map_err(|error| match error {
+        DataDirError::Held { .. } => ServeError::AnotherInstance(format!(
+            "{error}: nothing was deleted; stop it first, with `kilnd stop`"
+        )),
+        other => other.into(),
+    })?;
+    let mut said = Vec::new();
+    let rows = rows::open(config, &data_dir).await?;
+    stop_left_over_postgres(config, &data_dir).await?;
     if let Some(engine) = left_over_engine(config, &data_dir)? {
-        engine
-            .remove_deployment()
-            .await
-            .map_err(anyhow::Error::new)?;
+        let removed = engine.remove_deployment().await.map_err(|error| {
+            let hint = match &error {
+                SandboxError::Unavailable(_) => {
+                    "start the Docker engine first, for what this daemon has there: nothing was deleted"
+                }
+                _ => "nothing was deleted from the database or the data directory",
+            };
+            anyhow::Error::new(error).context(hint)
+        })?;
+        said.push(format!(
+            "deleted {} containers, {} volumes, {} networks and {} images",
+            removed.containers, removed.volumes, removed.networks, removed.images
+        ));
     }
-    std::fs::remove_dir_all(data_dir.path()).map_err(anyhow::Error::new)?;
+    match rows {
+        Rows::Here(rows) => said.push(rows.delete().await?),
+        Rows::InTheDirectory => {}
+        Rows::Gone(why) => said.push(why),
+    }
+    remove_left_over_socket(config).await?;
+    std::fs::remove_dir_all(data_dir.path()).map_err(|error| {
+        anyhow::Error::new(error).context(format!("cannot delete {}", data_dir.path().display()))
+    })?;
+    said.push(format!("deleted {}", data_dir.path().display()));
+    Ok(said)
+}
+
+async fn remove_left_over_socket(config: &Config) -> Result<(), ServeError> {
+    // The lock is ours: whoever answers there belongs to another directory.
+    remove_dead_socket(&config.listen.unix)
+        .await
+        .map_err(anyhow::Error::new)?;
     Ok(())
 }
 

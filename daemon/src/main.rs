@@ -1,5 +1,6 @@
 //! `kilnd`: arguments, configuration, telemetry, signals and exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -46,7 +47,7 @@ enum Command {
     Ping,
     /// Stop the daemon, its Postgres and its containers. Data stays.
     Stop,
-    /// Delete everything that a stopped daemon has kept, containers and images included.
+    /// Delete everything that a stopped daemon has kept: containers, images, rows, data.
     Purge,
 }
 
@@ -75,13 +76,24 @@ fn main() -> ExitCode {
 async fn run(command: Command, config: Config) -> Result<(), ServeError> {
     match command {
         Command::Serve => {
-            let daemon = server::start(config, Shutdown::default()).await?;
-            daemon.run().await.map_err(anyhow::Error::new)?;
+            let shutdown = Shutdown::default();
+            // Before there is anything that a signal would leave behind.
+            shutdown.listen().map_err(anyhow::Error::new)?;
+            server::start(config, shutdown).await?.run().await;
             Ok(())
         }
         Command::Ping => control::ping(&config).await,
-        Command::Stop => control::stop(&config).await,
-        Command::Purge => control::purge(&config).await,
+        Command::Stop => control::stop(&config).await.map(|said| say(&said)),
+        Command::Purge => control::purge(&config).await.map(|said| say(&said)),
+    }
+}
+
+/// One line each; nobody has to read them.
+fn say(lines: &[String]) {
+    let mut out = std::io::stderr().lock();
+    for line in lines {
+        // A closed pipe is no error.
+        let _ = writeln!(out, "{line}");
     }
 }
 

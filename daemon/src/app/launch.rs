@@ -91,12 +91,21 @@ impl Launcher {
             return Ok((project, rows::of_project(pool, id).await?));
         }
         // The engine is asked while the caller waits: its absence is an answer.
+        let before = match rows::of_project(pool, id).await {
+            Ok(before) => before,
+            Err(error) => {
+                self.done(id);
+                return Err(error.into());
+            }
+        };
         if let Err(error) = self.parts.sandboxes.engine().info().await {
+            let error = error.into();
+            self.failed(id, before.as_ref(), &error).await;
             self.done(id);
-            return Err(error.into());
+            return Err(error);
         }
-        self.spawn(project.clone(), revision);
-        Ok((project, rows::of_project(pool, id).await?))
+        self.spawn(project.clone(), revision, before.clone());
+        Ok((project, before))
     }
 
     /// Stops the sandbox.
@@ -143,15 +152,27 @@ impl Launcher {
         Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
     }
 
-    fn spawn(&self, project: Project, revision: Revision) {
+    fn spawn(&self, project: Project, revision: Revision, before: Option<Sandbox>) {
         let this = self.clone();
         self.parts.shutdown.work.spawn(async move {
             let id = project.id;
             if let Err(error) = Box::pin(this.launch(project, revision)).await {
                 tracing::warn!(project = %id, %error, "cannot start a sandbox");
+                this.failed(id, before.as_ref(), &error).await;
             }
             this.done(id);
         });
+    }
+
+    /// Tells watchers of a start that failed without a word of its own.
+    async fn failed(&self, id: ProjectId, before: Option<&Sandbox>, error: &Error) {
+        let why = match error {
+            Error::Internal(_) => "internal error; the daemon's log says more".to_owned(),
+            other => other.to_string(),
+        };
+        if let Err(error) = self.parts.sandboxes.start_failed(id, before, &why).await {
+            tracing::warn!(project = %id, %error, "cannot say that a start failed");
+        }
     }
 
     async fn launch(&self, project: Project, revision: Revision) -> Result<()> {

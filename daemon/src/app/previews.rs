@@ -2,6 +2,7 @@
 //! runs, or what to show while there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::progress::{Progress, Snapshot};
 use super::sandboxes::Sandboxes;
@@ -9,6 +10,10 @@ use crate::domain::event::StepOutcome;
 use crate::domain::generation::Outcome;
 use crate::domain::id::ProjectId;
 use crate::preview::{BoxedIo, StepState, Target, Targets, WaitingPage, WaitingStep};
+
+/// How long a request waits for an app that goes on from before a start of the
+/// daemon.
+const ADOPTION: Duration = Duration::from_secs(8);
 
 /// The targets of all projects of this daemon.
 #[derive(Clone)]
@@ -28,7 +33,7 @@ impl Previews {
 
 impl Targets for Previews {
     async fn target(&self, project: ProjectId) -> Target {
-        match self.sandboxes.held(project).and_then(|held| held.shown()) {
+        match self.sandboxes.shown(project, ADOPTION).await {
             Some((slot, revision)) => Target::Ready {
                 port: slot.port(),
                 revision,

@@ -1,5 +1,7 @@
 //! Projects: made, looked at, changed, deleted.
 
+mod addresses;
+
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -164,7 +166,11 @@ impl Projects {
             Err(Error::Repeated(earlier)) => return self.get(caller, earlier.into()).await,
             Err(error) => return Err(error),
         }
-        self.give_address(id, vec![]).await?;
+        if let Err(error) = self.give_address(id, vec![]).await {
+            self.take_back(caller, id, request.request_id.as_deref())
+                .await;
+            return Err(error);
+        }
         self.get(caller, id).await
     }
 
@@ -259,42 +265,6 @@ impl Projects {
         }
         self.parts.journal.forget(id);
         Ok(())
-    }
-
-    /// Opens the previews of all projects that have an address here.
-    ///
-    /// # Errors
-    /// The database.
-    pub(crate) async fn open_previews(&self) -> Result<()> {
-        for (project, port) in rows::preview_ports(&self.parts.pool).await? {
-            if let Err(error) = self.parts.gateway.ensure(project, port).await {
-                tracing::warn!(%project, port, %error, "the preview's address is taken: giving it another");
-                self.give_address(project, vec![port]).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives a project the first address that can be listened on, and listens.
-    /// `refused` are ports that somebody else on this host has.
-    async fn give_address(&self, id: ProjectId, mut refused: Vec<u16>) -> Result<()> {
-        loop {
-            let range = self.parts.ports.clone();
-            let port = match rows::assign_preview_port(&self.parts.pool, id, range, &refused).await
-            {
-                Ok(port) => port,
-                // Another daemon gave this port away at the same moment.
-                Err(StoreError::Conflict) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            match self.parts.gateway.ensure(id, port).await {
-                Ok(_) => return Ok(()),
-                Err(error) => {
-                    tracing::debug!(port, %error, "a preview port is taken");
-                    refused.push(port);
-                }
-            }
-        }
     }
 
     fn reporter(&self, id: ProjectId) -> Reporter {

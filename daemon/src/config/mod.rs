@@ -1,6 +1,10 @@
-//! Configuration: one struct, read and validated before anything starts.
+//! Configuration: one struct, read and validated before anything starts. Where
+//! values come from is for `load`, which of them will do for `check`.
 
+mod check;
 mod load;
+mod numbers;
+mod places;
 mod raw;
 
 use std::net::SocketAddr;
@@ -9,7 +13,8 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-pub use load::{ConfigError, DEFAULT_IMAGE, OPENROUTER_URL, Sources, load};
+pub use check::{DEFAULT_IMAGE, OPENROUTER_URL};
+pub use load::{ConfigError, Sources, load};
 
 /// Everything that can be set. The file has the same names as the fields
 /// (`[model] base_url = …`); every key has an environment variable

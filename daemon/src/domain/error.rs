@@ -116,6 +116,17 @@ pub enum Error {
         /// The limit.
         limit: u32,
     },
+    /// Every preview port of the range is taken.
+    #[error(
+        "every preview port from {first} to {last} is taken: delete a project, or widen preview.port_first and \
+         preview.port_last (KILN_PREVIEW_PORT_FIRST, KILN_PREVIEW_PORT_LAST) in kilnd's configuration"
+    )]
+    PreviewPorts {
+        /// First of the range.
+        first: u16,
+        /// Last of it.
+        last: u16,
+    },
     /// The sandbox is in a state that does not allow this.
     #[error("the sandbox is {0}")]
     SandboxState(SandboxState),

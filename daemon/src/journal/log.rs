@@ -37,12 +37,15 @@ const READERS: usize = 2;
 pub(super) struct Logs {
     map: Mutex<HashMap<ProjectId, Arc<Log>>>,
     readers: Arc<Semaphore>,
+    /// Sent whenever something happened to any project.
+    changes: watch::Sender<()>,
 }
 
 impl Default for Logs {
     fn default() -> Self {
         Self {
             map: Mutex::default(),
+            changes: watch::Sender::new(()),
             readers: Arc::new(Semaphore::new(READERS)),
         }
     }
@@ -88,8 +91,19 @@ impl Logs {
         }
     }
 
+    /// Something happened to some project: an event, or a change of its row.
+    pub(super) fn touched(&self) {
+        self.changes.send_replace(());
+    }
+
+    /// Resolves whenever something happens to any project from now on.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.subscribe()
+    }
+
     /// Takes what was just committed.
     pub(super) fn publish(&self, project: ProjectId, entries: Shared) {
+        self.touched();
         let Some(first) = entries.first().map(|(event, _)| event.sequence) else {
             return;
         };
@@ -109,6 +123,7 @@ impl Logs {
 
     /// The project is gone: its watchers end.
     pub(super) fn delete(&self, project: ProjectId) {
+        self.touched();
         let log = lock(&self.map).remove(&project);
         if let Some(log) = log {
             lock(&log.ring).deleted = true;

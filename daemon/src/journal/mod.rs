@@ -206,6 +206,21 @@ impl Journal {
         Ok(ends.ok_or(StoreError::NotFound)?.head)
     }
 
+    /// Something changed in the row of some project that no event tells of.
+    pub fn touched(&self) {
+        self.inner.logs.touched();
+    }
+
+    /// Tells of changes to any project: of events, of rows, of deletions. Of what
+    /// other daemons write it tells only where their hints arrive.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes {
+            woken: self.inner.logs.changes(),
+            hints: Arc::clone(&self.inner.hints),
+        }
+    }
+
     /// The project was deleted: whoever watches it is told, and ends.
     pub fn forget(&self, project: ProjectId) {
         self.inner.logs.delete(project);
@@ -227,6 +242,30 @@ impl Journal {
     /// Completes when the writer is gone: after closing, or because it broke.
     pub async fn stopped(&self) {
         self.inner.stopped.cancelled().await;
+    }
+}
+
+/// Wakes whoever shows many projects at once. It never says what changed.
+#[derive(Clone)]
+pub struct Changes {
+    woken: tokio::sync::watch::Receiver<()>,
+    hints: Arc<Hints>,
+}
+
+impl Changes {
+    /// Resolves at the first change since this was last called, which may be at
+    /// once.
+    pub async fn next(&mut self) {
+        if self.woken.changed().await.is_err() {
+            // The journal is gone: nothing changes any more.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether other daemons work with the database, whose hints may get lost.
+    #[must_use]
+    pub fn others(&self) -> bool {
+        self.hints.others()
     }
 }
 

@@ -172,8 +172,14 @@ async fn hear(own: &PgPool, pool: &PgPool, logs: &Logs) -> Result<()> {
             .split_once(' ')
             .and_then(|(project, head)| Some((project.parse().ok()?, head.parse().ok()?)));
         match parsed {
-            Some((_, DELETED)) => look_at_watched(pool, logs).await?,
-            Some((project, head)) => logs.learn(project, head),
+            Some((_, DELETED)) => {
+                logs.touched();
+                look_at_watched(pool, logs).await?;
+            }
+            Some((project, head)) => {
+                logs.touched();
+                logs.learn(project, head);
+            }
             None => tracing::debug!("a hint that cannot be read"),
         }
     }

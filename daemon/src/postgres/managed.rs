@@ -137,6 +137,12 @@ impl ManagedPostgres {
         Layout::new(data_dir.path()).pid_file().exists()
     }
 
+    /// Whether this data directory has a cluster.
+    #[must_use]
+    pub fn has_cluster(data_dir: &DataDir) -> bool {
+        Layout::new(data_dir.path()).cluster().exists()
+    }
+
     /// The server's process.
     #[must_use]
     pub const fn pid(&self) -> i32 {
@@ -274,6 +280,7 @@ async fn launch(
     binaries: &Binaries,
     socket_dir: &Path,
 ) -> Result<Postmaster, PostgresError> {
+    socket::remove_stale_lock(socket_dir, &layout.cluster(), account);
     let log_from = log_length(layout);
     let started = Instant::now();
     let mut postmaster = Postmaster::launch(layout, account, binaries, socket_dir)?;

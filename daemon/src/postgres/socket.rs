@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::account::Account;
 use super::error::PostgresError;
+use super::process::{self, Identity};
 
 /// The longest path of a unix socket, in bytes: `sun_path` without its final NUL.
 const PATH_BYTES_MAX: usize = 107;
@@ -73,6 +74,28 @@ pub(super) fn claim(dir: &Path, account: &Account) -> io::Result<()> {
         fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
     }
     Ok(())
+}
+
+/// Removes the lock of a socket whose server is gone for certain, but whose pid
+/// still stands for something: Postgres would take that for the server. The
+/// directory is this cluster's alone.
+pub(super) fn remove_stale_lock(dir: &Path, cluster: &Path, account: &Account) {
+    let path = dir.join(format!("{FILE}.lock"));
+    let pid = fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| text.lines().next()?.trim().parse().ok())
+        .filter(|pid: &i32| *pid > 1);
+    let Some(pid) = pid else { return };
+    match process::identify(pid, cluster, account.uid) {
+        Identity::Zombie | Identity::Stranger => {
+            tracing::info!(path = %path.display(), pid, "removing a stale socket lock");
+            if let Err(error) = fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "could not remove a stale socket lock");
+            }
+        }
+        // Postgres sees for itself that nothing is there.
+        Identity::Postmaster | Identity::Nothing | Identity::Unclear => {}
+    }
 }
 
 fn short_hash(path: &Path) -> String {

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +32,40 @@ pub struct ConnectionLimits {
 pub struct Listeners {
     unix: UnixListener,
     tcp: Option<TcpListener>,
+    /// Dropped with the listener: the file goes when nobody listens.
+    _file: SocketFile,
+}
+
+/// The file of a socket that this process bound.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: by now the path may be that of another daemon.
+    id: (u64, u64),
+}
+
+impl SocketFile {
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self {
+            path: path.to_owned(),
+            id: inode(path)?,
+        })
+    }
+}
+
+fn inode(path: &Path) -> std::io::Result<(u64, u64)> {
+    let metadata = std::fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if inode(&self.path).is_ok_and(|now| now == self.id)
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(%error, "cannot remove {}", self.path.display());
+        }
+    }
 }
 
 impl Listeners {
@@ -47,14 +81,11 @@ impl Listeners {
                 .mode(0o700)
                 .create(directory)?;
         }
-        if unix.exists() {
-            if tokio::net::UnixStream::connect(unix).await.is_ok() {
-                return Err(std::io::Error::new(
-                    std::io::ErrorKind::AddrInUse,
-                    format!("another kilnd answers on {}", unix.display()),
-                ));
-            }
-            std::fs::remove_file(unix)?;
+        if !remove_dead_socket(unix).await? {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::AddrInUse,
+                format!("another kilnd answers on {}", unix.display()),
+            ));
         }
         let tcp = match tcp {
             Some(address) => Some(TcpListener::bind(address).await.map_err(|error| {
@@ -63,10 +94,12 @@ impl Listeners {
             None => None,
         };
         let listener = UnixListener::bind(unix)?;
+        let file = SocketFile::of(unix)?;
         std::fs::set_permissions(unix, std::fs::Permissions::from_mode(0o600))?;
         Ok(Self {
             unix: listener,
             tcp,
+            _file: file,
         })
     }
 
@@ -112,6 +145,32 @@ impl Listeners {
             }
         }
     }
+}
+
+/// Removes the socket file of a daemon that was killed. Says whether the path is
+/// free; it is not while somebody answers there.
+///
+/// # Errors
+/// The file cannot be removed.
+pub async fn remove_dead_socket(path: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::FileTypeExt;
+
+    match std::fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.file_type().is_socket() => {}
+        Ok(_) => {
+            return Err(std::io::Error::other(format!(
+                "{} is no socket: it is not touched",
+                path.display()
+            )));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        Err(error) => return Err(error),
+    }
+    if tokio::net::UnixStream::connect(path).await.is_ok() {
+        return Ok(false);
+    }
+    std::fs::remove_file(path)?;
+    Ok(true)
 }
 
 /// A channel of connections for `serve_with_incoming`.
@@ -196,6 +255,35 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_socket_file_goes_with_its_listener_and_no_other_file_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kilnd.sock");
+        let listeners = Listeners::bind(&path, None).await.unwrap();
+        assert!(
+            !remove_dead_socket(&path).await.unwrap(),
+            "somebody listens"
+        );
+        drop(listeners);
+        assert!(!path.exists());
+        // As a daemon that was killed leaves it.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let listeners = Listeners::bind(&path, None).await.unwrap();
+        // Somebody else has the path now.
+        std::fs::remove_file(&path).unwrap();
+        let other = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        drop(listeners);
+        assert!(path.exists());
+        drop(other);
+        assert!(remove_dead_socket(&path).await.unwrap());
+        assert!(!path.exists());
+        // What is no socket is somebody's file.
+        std::fs::write(&path, "").unwrap();
+        remove_dead_socket(&path).await.unwrap_err();
+        Listeners::bind(&path, None).await.unwrap_err();
+        assert!(path.exists());
+    }
 
     #[test]
     fn places_come_back_when_connections_close() {

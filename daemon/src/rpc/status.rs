@@ -133,6 +133,7 @@ fn facts(error: &Error) -> Facts {
         Error::LimitReached { limit } => {
             Facts::new(Code::ResourceExhausted, R::LimitReached).with("limit", limit)
         }
+        Error::PreviewPorts { .. } => Facts::new(Code::ResourceExhausted, R::PreviewPorts),
         Error::SandboxState(state) => {
             Facts::new(Code::FailedPrecondition, R::SandboxState).with("state", state)
         }

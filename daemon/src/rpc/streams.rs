@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt};
 use kiln_proto::v1;
@@ -41,8 +41,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long streams go on when the daemon goes down, for the last events.
 const LAST_WORDS: Duration = Duration::from_millis(1_500);
 
-/// How often a list of projects is looked at again.
-const LIST_PERIOD: Duration = Duration::from_secs(1);
+/// Between two looks at a list of projects: a model writes many times a second.
+const LIST_PAUSE: Duration = Duration::from_millis(250);
+
+/// How often a list of projects is looked at where other daemons write too: the
+/// net under their hints.
+const LIST_NET: Duration = Duration::from_secs(2);
 
 /// What a streaming method answers with.
 pub type WatchStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -171,10 +175,11 @@ impl Streams {
     ) -> Result<WatchStream<v1::WatchProjectsResponse>> {
         let seat = self.seat(caller.user_id)?;
         let of = caller.clone();
+        let mut changes = self.inner.journal.changes();
         Ok(self.open(caller, seat, async move |sink| {
             let mut known: HashMap<ProjectId, Project> = HashMap::new();
             let mut complete = false;
-            let mut silent = Duration::ZERO;
+            let mut sent = Instant::now();
             loop {
                 let now = all_projects(&projects, &of, team).await?;
                 let changed: Vec<Project> = now
@@ -187,8 +192,8 @@ impl Streams {
                     .filter(|id| !now.contains_key(id))
                     .copied()
                     .collect();
-                if !complete || !changed.is_empty() || !deleted.is_empty() || silent >= HEARTBEAT {
-                    silent = Duration::ZERO;
+                let due = sent.elapsed() >= HEARTBEAT;
+                if !complete || !changed.is_empty() || !deleted.is_empty() || due {
                     sink.send(v1::WatchProjectsResponse {
                         projects: changed.into_iter().map(convert::project).collect(),
                         deleted_project_ids: deleted.iter().map(ToString::to_string).collect(),
@@ -196,10 +201,18 @@ impl Streams {
                     })
                     .await?;
                     complete = true;
+                    sent = Instant::now();
                 }
                 known = now;
-                tokio::time::sleep(LIST_PERIOD).await;
-                silent += LIST_PERIOD;
+                tokio::time::sleep(LIST_PAUSE).await;
+                let net = if changes.others() {
+                    LIST_NET
+                } else {
+                    HEARTBEAT
+                };
+                let next = net.min(HEARTBEAT.saturating_sub(sent.elapsed()));
+                // What happened during the pause wakes at once.
+                let _ = tokio::time::timeout(next, changes.next()).await;
             }
         }))
     }

@@ -16,7 +16,7 @@ const PING_AFTER_IDLE: Duration = Duration::from_secs(30);
 /// How long the ping may take: a half-open socket must not eat the caller's time.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// Whether the database must keep what it acknowledges.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

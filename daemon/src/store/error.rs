@@ -17,6 +17,15 @@ pub enum StoreError {
     /// It did not answer in time, or no connection came free.
     #[error("the database did not answer in time")]
     Timeout(#[source] sqlx::Error),
+    /// The server has no database of this name.
+    #[error("{0}")]
+    NoDatabase(String),
+    /// The server does not let this user in.
+    #[error("{0}")]
+    SignIn(String),
+    /// This user may not do what was asked.
+    #[error("{0}")]
+    NotAllowed(String),
     /// It has no space left.
     #[error("the database is out of space")]
     StorageFull,
@@ -89,11 +98,15 @@ mod code {
     pub(super) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(super) const DISK_FULL: &str = "53100";
     pub(super) const TOO_MANY_CONNECTIONS: &str = "53300";
+    pub(super) const INVALID_CATALOG_NAME: &str = "3D000";
+    pub(super) const INSUFFICIENT_PRIVILEGE: &str = "42501";
     pub(super) const QUERY_CANCELED: &str = "57014";
     pub(super) const IDLE_IN_TRANSACTION_TIMEOUT: &str = "25P03";
     /// Class 57P: shutdown, crash, starting up; class 08: the connection broke.
     pub(super) const CLASS_OPERATOR: &str = "57P";
     pub(super) const CLASS_CONNECTION: &str = "08";
+    /// Class 28: unknown user, wrong password, not allowed to connect.
+    pub(super) const CLASS_SIGN_IN: &str = "28";
 }
 
 /// Constraints that are told apart.
@@ -130,6 +143,11 @@ impl From<sqlx::Error> for StoreError {
             code::SERIALIZATION_FAILURE | code::DEADLOCK_DETECTED | code::LOCK_NOT_AVAILABLE => {
                 Self::Conflict
             }
+            code::INVALID_CATALOG_NAME => Self::NoDatabase(database.message().to_owned()),
+            code::INSUFFICIENT_PRIVILEGE => Self::NotAllowed(database.message().to_owned()),
+            code if code.starts_with(code::CLASS_SIGN_IN) => {
+                Self::SignIn(database.message().to_owned())
+            }
             code::DISK_FULL => Self::StorageFull,
             code::QUERY_CANCELED | code::IDLE_IN_TRANSACTION_TIMEOUT => Self::Timeout(error),
             code::TOO_MANY_CONNECTIONS => Self::Unavailable(error),
@@ -146,7 +164,9 @@ impl From<sqlx::Error> for StoreError {
 impl From<StoreError> for domain::Error {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) => Self::DbUnavailable,
+            StoreError::Unavailable(_) | StoreError::NoDatabase(_) | StoreError::SignIn(_) => {
+                Self::DbUnavailable
+            }
             StoreError::Timeout(_) => Self::DbTimeout,
             StoreError::StorageFull => Self::StorageFull,
             StoreError::Conflict => Self::Conflict,
@@ -156,6 +176,7 @@ impl From<StoreError> for domain::Error {
             StoreError::EmailTaken => Self::EmailTaken,
             error @ (StoreError::RequestRepeated { .. }
             | StoreError::NoPortLeft
+            | StoreError::NotAllowed(_)
             | StoreError::Unknown { .. }
             | StoreError::UnsafeDurability { .. }
             | StoreError::SchemaTooNew { .. }

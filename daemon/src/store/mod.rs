@@ -20,6 +20,7 @@ pub mod generations;
 pub mod heads;
 pub mod page;
 pub mod projects;
+pub mod purge;
 pub mod request_ids;
 pub mod revisions;
 pub mod sandboxes;

@@ -321,19 +321,19 @@ pub async fn assign_preview_port(
         .ok_or(StoreError::NoPortLeft)
 }
 
-/// The preview ports of all projects.
+/// All projects with their preview ports; those that have none come last.
 ///
 /// # Errors
 /// The database.
-pub async fn preview_ports(db: impl PgExecutor<'_>) -> Result<Vec<(ProjectId, u16)>> {
-    let rows = sqlx::query!(
-        r#"select id, preview_port as "preview_port!" from projects
-           where preview_port is not null order by preview_port"#
-    )
-    .fetch_all(db)
-    .await?;
+pub async fn preview_ports(db: impl PgExecutor<'_>) -> Result<Vec<(ProjectId, Option<u16>)>> {
+    let rows = sqlx::query!("select id, preview_port from projects order by preview_port, id")
+        .fetch_all(db)
+        .await?;
     Ok(rows
         .into_iter()
-        .filter_map(|row| Some((row.id.into(), u16::try_from(row.preview_port).ok()?)))
+        .map(|row| {
+            let port = row.preview_port.and_then(|port| u16::try_from(port).ok());
+            (row.id.into(), port)
+        })
         .collect())
 }

@@ -77,6 +77,21 @@ pub async fn record(db: &mut PgConnection, record: &RequestRecord) -> Result<()>
     }
 }
 
+/// Forgets one use: what it made was taken back.
+///
+/// # Errors
+/// The database.
+pub async fn forget(db: impl PgExecutor<'_>, user: UserId, request_id: &str) -> Result<()> {
+    sqlx::query!(
+        "delete from request_ids where user_id = $1 and request_id = $2",
+        user.uuid(),
+        request_id
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Forgets records older than 24 hours and says how many.
 ///
 /// # Errors

@@ -240,7 +240,7 @@ async fn preview_ports_are_the_smallest_free_and_stay() {
     let gone = assign(ids[0]).await;
     assert!(matches!(gone, Err(StoreError::NotFound)), "{gone:?}");
     let ports = projects::preview_ports(&database.pool).await.unwrap();
-    assert_eq!(ports, [(ids[2], 4100), (ids[1], 4101)]);
+    assert_eq!(ports, [(ids[2], Some(4100)), (ids[1], Some(4101))]);
     // One that somebody else on the host has is given up for another.
     let refused = |ports| projects::assign_preview_port(&database.pool, ids[1], 4100..=4102, ports);
     assert_eq!(refused(&[4101]).await.unwrap(), 4102);

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
 use tokio_util::sync::CancellationToken;
 
 use crate::support::{
@@ -114,22 +115,58 @@ async fn a_killed_server_comes_back_with_what_was_committed() {
         let keeper = tokio::spawn(daemon.postgres.keep(cancel.clone()));
         signal(pid, Signal::SIGKILL);
 
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        let mut connection = loop {
-            // The children of the killed server may serve for a moment longer.
-            if let Ok(connection) = options.connect().await
-                && fs::read_to_string(place.pid_file())
-                    .is_ok_and(|text| !text.starts_with(&format!("{pid}\n")))
-            {
-                break connection;
-            }
-            assert!(tokio::time::Instant::now() < deadline, "it stays down");
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        };
+        let mut connection = another(&place, pid, &options).await;
         assert_eq!(remembered(&mut connection).await, "this");
         cancel.cancel();
         keeper.await.unwrap();
         assert!(!place.pid_file().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_killed_server_that_nobody_collects_is_back_at_once() {
+    // What outlives the daemon comes to this process, which does not look.
+    nix::sys::prctl::set_child_subreaper(true).unwrap();
+    let place = Place::new();
+    let mut killed = place.spawn_daemon();
+    let server = server_of(&mut killed);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let daemon = place.start().await;
+    assert!(daemon.postgres.is_adopted());
+    remember(&mut daemon.connect().await).await;
+    let options = daemon.options.clone();
+    let cancel = CancellationToken::new();
+    let keeper = tokio::spawn(daemon.postgres.keep(cancel.clone()));
+
+    let began = std::time::Instant::now();
+    signal(server, Signal::SIGKILL);
+    let mut connection = another(&place, server, &options).await;
+    let took = began.elapsed();
+    assert_eq!(
+        state(server),
+        Some('Z'),
+        "it was collected: this shows nothing"
+    );
+    assert_eq!(remembered(&mut connection).await, "this");
+    assert!(took < std::time::Duration::from_secs(2), "{took:?}");
+    cancel.cancel();
+    keeper.await.unwrap();
+}
+
+/// A connection to the server that took the place of `pid`.
+async fn another(place: &Place, pid: i32, options: &PgConnectOptions) -> PgConnection {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        // The children of the killed server may serve for a moment longer.
+        if let Ok(connection) = options.connect().await
+            && fs::read_to_string(place.pid_file())
+                .is_ok_and(|text| !text.starts_with(&format!("{pid}\n")))
+        {
+            return connection;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "it stays down");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
 }
 

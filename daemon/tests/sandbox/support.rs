@@ -82,6 +82,7 @@ impl Deployment {
 
     pub(crate) fn with(config: SandboxConfig) -> Self {
         let label = Uuid::now_v7().to_string();
+        note_deployment(&label);
         let engine = Engine::new(&config, label.clone(), supervisor_binary()).unwrap();
         Self {
             engine,
@@ -279,4 +280,19 @@ pub(crate) fn names<'a>(variables: impl IntoIterator<Item = &'a str>) -> BTreeSe
         .filter_map(|variable| variable.split('=').next())
         .map(str::to_owned)
         .collect()
+}
+
+/// Notes a deployment in the list that `scripts/test` goes through at the end: by
+/// then nothing of it may be left.
+fn note_deployment(label: &str) {
+    use std::io::Write;
+
+    if let Ok(path) = std::env::var("KILN_TEST_DEPLOYMENTS") {
+        let mut list = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
+        list.write_all(format!("{label}\n").as_bytes()).unwrap();
+    }
 }

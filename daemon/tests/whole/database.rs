@@ -75,3 +75,26 @@ async fn a_database_that_nobody_serves_is_waited_for_and_then_given_up_with_5() 
     );
     assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
 }
+
+#[tokio::test]
+async fn an_unknown_database_or_user_is_a_mistake_of_configuration_and_one_sentence_says_what_to_do()
+ {
+    let mut kiln = Deployment::on_a_server().await;
+    let url = kiln.database_url().to_owned();
+    kiln.set("DATABASE_URL", format!("{url}_not_there"));
+    let ran = kiln.run_kilnd(&[]).await.ended(2);
+    let last = ran.stderr.trim().lines().last().unwrap();
+    for part in ["kilnd: ", "_not_there", "createdb", "DATABASE_URL"] {
+        assert!(last.contains(part), "{last}");
+    }
+
+    let (_, host) = url.split_once("@").unwrap();
+    kiln.set("DATABASE_URL", format!("postgres://nobody:hunter2@{host}"));
+    let ran = kiln.run_kilnd(&[]).await.ended(2);
+    let last = ran.stderr.trim().lines().last().unwrap();
+    for part in ["kilnd: ", "nobody", "password", "DATABASE_URL"] {
+        assert!(last.contains(part), "{last}");
+    }
+    assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
+    kiln.set("DATABASE_URL", url);
+}

@@ -46,7 +46,10 @@ async fn a_killed_daemon_loses_nothing_that_was_seen_and_leaves_nothing_running(
         "true",
     ]);
 
-    kiln.start().await;
+    // The app went on all along: whoever asks first sees it.
+    let (first, ()) = tokio::join!(http::first_answer(&app.url, "/src/App.tsx"), kiln.start());
+    assert_eq!(first.status, 200, "{first:?}");
+    assert_eq!(first.body, page);
     let api = Api::of(&kiln).await;
     let ended = api.generation(&generation).await;
     let took = kiln.daemon().began.elapsed();
@@ -68,8 +71,6 @@ async fn a_killed_daemon_loses_nothing_that_was_seen_and_leaves_nothing_running(
     assert_eq!(endings[1].0, generation);
     assert_eq!(endings[1].1.outcome(), GenerationOutcome::Interrupted);
     assert!(!endings[1].1.message.is_empty(), "it says what to do");
-
-    assert_eq!(http::shown_again(&app.url, "/src/App.tsx").await.body, page);
 
     let label = kiln.label();
     let began = kiln.daemon().began;

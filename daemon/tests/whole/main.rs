@@ -11,10 +11,13 @@ mod support;
 
 mod browser;
 mod cancelling;
+mod cleaning_up;
+mod client;
 mod command_line;
 mod database;
 mod failing_model;
 mod going_down;
 mod killed;
 mod main_job;
+mod projects;
 mod secrets;

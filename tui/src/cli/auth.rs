@@ -8,7 +8,7 @@ use super::Context;
 use super::args::{Auth, AuthCommand, Role};
 use super::exit::{Failure, Stop};
 use super::output::json::{self, Object};
-use super::output::{Line, Style, format, human};
+use super::output::{Line, Output, Style, format, human};
 use super::{prompt, token};
 use crate::client::{Client, Error};
 
@@ -136,33 +136,45 @@ async fn sign_out(context: &Context) -> Result<(), Stop> {
     refuse_with_token(context)?;
     let options = context.options()?;
     let output = &context.output;
-    let done = |text: &str| {
-        if output.json() {
-            return output.object(&Object::new("result").with("outcome", "SIGNED_OUT"));
-        }
-        output.note(&Line::plain(text));
-        Ok(())
+    let store = options.store.clone();
+    let address = options.address.clone();
+    if store.load(&address).map_err(Error::from)?.is_none() {
+        return signed_out(output, true, "there was no session");
+    }
+    let told = async {
+        let client = Client::connect(options).await?;
+        client.sign_out(pb::SignOutRequest {}).await
     };
-    if options
-        .store
-        .load(&options.address)
-        .map_err(Error::from)?
-        .is_none()
-    {
-        return done("there was no session");
-    }
-    let client = Client::connect(options).await?;
-    match client.sign_out(pb::SignOutRequest {}).await {
+    let told = match told.await {
         // Over already is as good.
-        Ok(pb::SignOutResponse {}) | Err(Error::NotSignedIn { .. }) => {}
+        Ok(pb::SignOutResponse {}) | Err(Error::NotSignedIn { .. }) => true,
+        Err(Error::Unreachable { .. } | Error::Interrupted(_)) => false,
         Err(error) => return Err(error.into()),
+    };
+    store.remove(&address).map_err(Error::from)?;
+    let text = match (told, address.is_unix()) {
+        (true, true) => "signed out; the daemon's own user is signed in again by the next command",
+        (true, false) => "signed out",
+        (false, _) => {
+            "signed out on this machine; the daemon does not answer and could not be told: there the session \
+             goes on until it expires"
+        }
+    };
+    signed_out(output, told, text)
+}
+
+/// `told`: whether the daemon knows.
+fn signed_out(output: &Output, told: bool, text: &str) -> Result<(), Stop> {
+    if output.json() {
+        return output.object(
+            &Object::new("result")
+                .with("outcome", "SIGNED_OUT")
+                .with("daemon_told", told),
+        );
     }
-    client.forget_session().await?;
-    if client.address().is_unix() {
-        done("signed out; the daemon's own user is signed in again by the next command")
-    } else {
-        done("signed out")
-    }
+    let style = if told { Style::Plain } else { Style::Warn };
+    output.note(&Line::styled(style, text));
+    Ok(())
 }
 
 async fn invite(

@@ -36,6 +36,9 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
             "follow it with `kiln watch`, end it with `kiln cancel`, or wait for it with `kiln generate --queue`"
         }
         "CONCURRENCY_LIMIT" => "wait for one of your generations to end, or `kiln cancel` one",
+        "PREVIEW_PORTS" => {
+            "`kiln projects delete` one that is not needed, or widen the range of kilnd"
+        }
         "SANDBOX_LIMIT" => "`kiln sandbox stop` one that is not needed",
         "NO_REVISION" => "there is nothing to run yet: `kiln generate` makes the first revision",
         "SANDBOX_STATE" => "see `kiln sandbox status`; `kiln sandbox start` starts it",
@@ -148,6 +151,7 @@ mod tests {
             "NO_PROVIDER_KEY",
             "DOCKER_UNAVAILABLE",
             "IMAGE_MISSING",
+            "PREVIEW_PORTS",
             "GENERATION_RUNNING",
             "NO_REVISION",
             "SANDBOX_STATE",

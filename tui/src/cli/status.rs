@@ -30,19 +30,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Stop> {
     output.result(&component("docker", info.docker.as_ref()))?;
     output.result(&component("database", info.database.as_ref()))?;
     if let Some(provider) = &info.provider {
-        let mut line = human::label("models", &provider.default_model);
-        if provider.demo_only {
-            line = line.add(
-                Style::Warn,
-                " (canned answers only: kilnd has no OPENROUTER_API_KEY)",
-            );
-        } else {
-            line = line.add(
-                Style::Dim,
-                format!(" by default, from {}", provider.base_url),
-            );
-        }
-        output.result(&line)?;
+        output.result(&models(provider))?;
     }
     if info.firewall == i32::from(pb::FirewallState::Unfiltered) {
         output.result(
@@ -51,6 +39,25 @@ pub(super) async fn run(context: &Context) -> Result<(), Stop> {
         )?;
     }
     auth::show(context, &address, &who)
+}
+
+fn models(provider: &pb::ProviderStatus) -> Line {
+    if provider.demo_only {
+        return human::label("models", &provider.default_model).add(
+            Style::Warn,
+            " (canned answers only: kilnd has no OPENROUTER_API_KEY)",
+        );
+    }
+    let from = format!("from {}", provider.base_url);
+    if provider.default_model.is_empty() {
+        return human::label("models", "")
+            .add(
+                Style::Warn,
+                "no model: name one with --model or set model.default",
+            )
+            .add(Style::Dim, format!(", {from} which lists none"));
+    }
+    human::label("models", &provider.default_model).add(Style::Dim, format!(" by default, {from}"))
 }
 
 fn component(what: &str, part: Option<&pb::ComponentStatus>) -> Line {
@@ -71,4 +78,28 @@ fn component(what: &str, part: Option<&pb::ComponentStatus>) -> Line {
         line = line.add(Style::Plain, format!(" {detail}"));
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::output::Manner;
+    use super::*;
+
+    #[test]
+    fn an_endpoint_without_models_says_what_to_do_instead_of_nothing() {
+        let mut provider = pb::ProviderStatus {
+            base_url: "http://127.0.0.1:8080/v1".into(),
+            ..pb::ProviderStatus::default()
+        };
+        let shown =
+            |provider: &pb::ProviderStatus| models(provider).render(Manner::of(false, None, true));
+        let text = shown(&provider);
+        assert!(
+            text.contains("no model: name one with --model or set model.default"),
+            "{text}"
+        );
+        provider.default_model = "a/b".into();
+        let text = shown(&provider);
+        assert!(text.contains("a/b by default, from http"), "{text}");
+    }
 }

@@ -34,6 +34,8 @@ macro_rules! unary {
 unary! {
     server_service_client::ServerServiceClient {
         get_server_info(GetServerInfoRequest) -> GetServerInfoResponse;
+        get_provider(GetProviderRequest) -> GetProviderResponse;
+        set_provider(SetProviderRequest) -> SetProviderResponse;
     }
     auth_service_client::AuthServiceClient {
         sign_out(SignOutRequest) -> SignOutResponse;
@@ -128,6 +130,7 @@ macro_rules! streams {
 }
 
 streams! {
+    pub(super) project_service_client::ProjectServiceClient::watch_projects(WatchProjectsRequest) -> WatchProjectsResponse;
     pub(super) project_service_client::ProjectServiceClient::watch_project(WatchProjectRequest) -> WatchProjectResponse;
     pub(super) sandbox_service_client::SandboxServiceClient::stream_logs(StreamLogsRequest) -> StreamLogsResponse;
     pub revision_service_client::RevisionServiceClient::export_revision(ExportRevisionRequest) -> ExportRevisionResponse;

@@ -5,6 +5,7 @@
 //! - [`error`]: what can go wrong, sorted once.
 //! - `calls`: one method per RPC.
 //! - [`resume`] and [`backoff`]: streams that survive a break without a gap.
+//! - [`link`]: the connection of the full-screen client, with all it follows.
 //!
 //! It prints nothing, draws nothing, and decides nothing about what an answer
 //! means to people. Text in answers is as the daemon sent it; whoever shows it
@@ -16,6 +17,7 @@ mod calls;
 mod connect;
 pub mod credentials;
 pub mod error;
+pub mod link;
 pub mod logs;
 pub mod resume;
 pub mod watch;

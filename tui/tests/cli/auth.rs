@@ -248,9 +248,25 @@ fn signing_out_forgets_the_session() {
     assert!(daemon.calls().contains(&"SignOut"));
     let text = std::fs::read_to_string(home.credentials()).unwrap();
     assert!(!text.contains("kiln_s_"), "{text}");
+    assert!(ran.stderr.contains("signed out"), "{ran:?}");
+    assert!(!ran.stderr.contains("not be told"), "{ran:?}");
     // Twice is as good as once, and needs no daemon.
     drop(daemon);
     assert_eq!(home.run(&["auth", "sign-out"]).code, Some(0));
+}
+
+#[test]
+fn signing_out_works_without_the_daemon_and_says_that_it_was_not_told() {
+    let (_dir, daemon) = daemon();
+    let home = Home::with_server(&daemon.address());
+    home.run(&["projects"]);
+    drop(daemon);
+    let ran = home.run(&["auth", "sign-out", "--json"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(ran.objects()[0]["outcome"], "SIGNED_OUT");
+    assert_eq!(ran.objects()[0]["daemon_told"], false);
+    let text = std::fs::read_to_string(home.credentials()).unwrap();
+    assert!(!text.contains("kiln_s_"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Directories, ports and variables of one deployment, its daemon, and the
 //! command line against it. Everything is taken away at the end, however a test
-//! ends, by the deployment's own `kilnd purge`.
+//! ends, by the deployment's own `kilnd stop` and `kilnd purge`.
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -93,6 +93,22 @@ impl Deployment {
         self.variables.push((name.to_owned(), value.into()));
     }
 
+    /// Takes a variable away.
+    pub(crate) fn unset(&mut self, name: &str) {
+        self.variables.retain(|(known, _)| known != name);
+    }
+
+    /// What a variable is set to.
+    pub(crate) fn variable(&self, name: &str) -> &str {
+        let found = self.variables.iter().find(|(known, _)| known == name);
+        &found.expect("it is set").1
+    }
+
+    /// The database of a deployment on a server.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.as_ref().expect("it has one").url
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -109,6 +125,7 @@ impl Deployment {
     pub(crate) async fn start(&mut self) {
         assert!(self.daemon.is_none(), "one is enough");
         self.daemon = Some(Daemon::start(self.kilnd(&[])).await);
+        docker::note_deployment(&self.label());
     }
 
     /// Takes the daemon for a test that ends it itself.
@@ -221,12 +238,15 @@ impl Drop for Deployment {
             // No daemon came as far as that.
             return;
         }
-        // Stops the daemon first, if it still runs.
+        // If the daemon still runs, it does no longer.
+        let stopped = self.kilnd(&["stop"]).output().unwrap();
         let purged = self.kilnd(&["purge"]).output().unwrap();
         drop(daemon);
         if failed {
             return;
         }
+        let said = String::from_utf8_lossy(&stopped.stderr);
+        assert!(stopped.status.success(), "stop: {said}");
         let said = String::from_utf8_lossy(&purged.stderr);
         assert!(purged.status.success(), "purge: {said}");
         if let Ok(label) = label {

@@ -52,3 +52,18 @@ pub(crate) fn labelled(label: &str) -> Vec<String> {
     ];
     lists.iter().flat_map(|list| lines(&docker(list))).collect()
 }
+
+/// Notes a deployment in the list that `scripts/test` goes through at the end: by
+/// then nothing of it may be left.
+pub(crate) fn note_deployment(label: &str) {
+    use std::io::Write;
+
+    if let Ok(path) = std::env::var("KILN_TEST_DEPLOYMENTS") {
+        let mut list = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path)
+            .unwrap();
+        list.write_all(format!("{label}\n").as_bytes()).unwrap();
+    }
+}

@@ -63,6 +63,15 @@ pub(crate) fn shown(url: &str, path: &str) -> impl Future<Output = Answer> {
     }
 }
 
+/// The first answer of a preview that comes up, whatever it is; a connection
+/// that is refused is none.
+pub(crate) async fn first_answer(url: &str, path: &str) -> Answer {
+    until("the preview answers", PATIENCE, || async {
+        get(url, path, "*/*").await.ok()
+    })
+    .await
+}
+
 /// Waits until a preview shows something at `path` again.
 pub(crate) async fn shown_again(url: &str, path: &str) -> Answer {
     until("the preview answers again", PATIENCE, || async {

@@ -9,8 +9,8 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::{Editor, Kind, place, typed};
-use crate::model::columns;
 use crate::sanitise;
+use crate::text::columns;
 use crate::text::{Role, Row};
 
 /// What stands for a cluster that is not shown.

@@ -273,7 +273,7 @@ fn check(editor: &Editor, width: usize, height: usize) -> Result<(), TestCaseErr
     prop_assert!(!drawn.rows.is_empty() && drawn.rows.len() <= height);
     prop_assert!(drawn.cursor.0 < width && drawn.cursor.1 < drawn.rows.len());
     for row in &drawn.rows {
-        let wide = crate::model::columns::width(&row.plain());
+        let wide = crate::text::columns::width(&row.plain());
         prop_assert!(wide <= width && row.width() <= width, "{:?}", row);
         prop_assert!(!row.plain().chars().any(crate::sanitise::is_unsafe));
     }

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::{Entry, Kind, Logs};
 use crate::cli::output::format;
-use crate::model::columns;
 use crate::model::pager::{self, Paged, Place};
+use crate::text::columns;
 use crate::text::{Role, Row};
 
 /// Columns of a time, with the space behind it.

@@ -9,6 +9,7 @@ mod index;
 mod layout;
 mod life;
 mod moves;
+mod pane;
 mod save;
 mod store;
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::cell::Cell;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::columns;
 use crate::model::list::Go;
+use crate::text::columns;
 use crate::text::{Role, Row};
 
 fn line(number: i64, text: &str) -> Line {
