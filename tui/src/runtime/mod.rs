@@ -66,7 +66,7 @@ struct Runtime {
 pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(), Error> {
     let mut screen = Screen::take(model.settings.mouse)?;
     let size = screen.terminal().size()?;
-    update::update(
+    let first = update::update(
         &mut model,
         Msg::Input(Input::Resize(size.width, size.height)),
         now_ms(),
@@ -87,7 +87,6 @@ pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(
         quit: false,
         dirty: false,
     };
-    let first = update::start(&mut runtime.model, now_ms());
     runtime.perform(first)?;
     let mut signals = Signals::listen()?;
     let mut drawn = Instant::now();

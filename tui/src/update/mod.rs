@@ -30,14 +30,6 @@ use crate::msg::{Local, Msg};
 use crate::text::Role;
 use crate::view::layout;
 
-/// What is to be done first.
-pub fn start(model: &mut Model, now_ms: i64) -> Vec<Effect> {
-    model.now_ms = now_ms;
-    let mut effects = Vec::new();
-    follow(model, &mut effects);
-    effects
-}
-
 /// Takes a message, and says what is to be done.
 pub fn update(model: &mut Model, msg: Msg, now_ms: i64) -> Vec<Effect> {
     model.now_ms = now_ms;
