@@ -9,6 +9,7 @@ pub mod launch;
 pub mod previews;
 pub mod progress;
 pub mod projects;
+pub mod providers;
 mod reporter;
 mod requests;
 pub mod revisions;

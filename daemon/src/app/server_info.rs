@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use super::sandboxes::Sandboxes;
 use crate::config::SignUp;
 use crate::domain::id::{BootId, DaemonId};
-use crate::llm::Edge;
+use crate::llm::{Edge, Switch};
 use crate::sandbox::FirewallState;
 
 /// What is known once, and who to ask for the rest.
@@ -15,7 +15,7 @@ use crate::sandbox::FirewallState;
 pub struct ServerInfo {
     pub(crate) pool: PgPool,
     pub(crate) sandboxes: Sandboxes,
-    pub(crate) edge: Arc<Edge>,
+    pub(crate) edge: Arc<Switch>,
     pub(crate) daemon_id: DaemonId,
     pub(crate) boot_id: BootId,
     pub(crate) generations_per_user: u32,
@@ -56,6 +56,7 @@ pub struct Component {
 }
 
 /// Where models come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provider {
     /// Empty where only the demo models serve.
     pub base_url: String,
@@ -67,13 +68,30 @@ pub struct Provider {
     pub default_model: String,
 }
 
+impl Provider {
+    /// What may be told of an edge.
+    pub(crate) async fn of(edge: &Edge) -> Self {
+        let default_model = edge.resolve(None).await;
+        let provider = edge.provider();
+        Self {
+            has_key: provider.as_ref().is_some_and(|provider| provider.has_key),
+            demo_only: provider.is_none(),
+            base_url: provider
+                .map(|provider| provider.base_url)
+                .unwrap_or_default(),
+            default_model: default_model.map(|model| model.id).unwrap_or_default(),
+        }
+    }
+}
+
 impl ServerInfo {
     /// Asks everybody, at the same time.
     pub async fn gather(&self) -> Facts {
-        let (engine, database, default_model) = tokio::join!(
+        let edge = self.edge.now();
+        let (engine, database, provider) = tokio::join!(
             self.sandboxes.engine().info(),
             sqlx::query_scalar::<_, String>("show server_version").fetch_one(&self.pool),
-            self.edge.resolve(None)
+            Provider::of(&edge)
         );
         let (docker, firewall) = match engine {
             Ok(info) => (
@@ -94,20 +112,12 @@ impl ServerInfo {
             },
             Err(_) => down("the database does not answer"),
         };
-        let provider = self.edge.provider();
         Facts {
             daemon_id: self.daemon_id,
             boot_id: self.boot_id,
             docker,
             database,
-            provider: Provider {
-                base_url: provider
-                    .map(|provider| provider.base_url.clone())
-                    .unwrap_or_default(),
-                has_key: provider.is_some_and(|provider| provider.has_key),
-                demo_only: provider.is_none(),
-                default_model: default_model.map(|model| model.id).unwrap_or_default(),
-            },
+            provider,
             firewall,
             generations_per_user: self.generations_per_user,
             sandboxes: self.sandbox_limit,

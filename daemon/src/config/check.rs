@@ -218,6 +218,7 @@ fn check_model(raw: RawModel, problems: &mut Vec<String>) -> ModelConfig {
             0,
             10_000_000,
         ),
+        local_ports: super::ports::local(raw.local_ports, problems),
     }
 }
 

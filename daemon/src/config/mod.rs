@@ -5,6 +5,7 @@ mod check;
 mod load;
 mod numbers;
 mod places;
+mod ports;
 mod raw;
 
 use std::net::SocketAddr;
@@ -108,6 +109,16 @@ pub struct ModelConfig {
     pub ceiling: Duration,
     /// How fast the demo model writes, in characters a second; 0 is at once.
     pub demo_speed: u32,
+    /// Loopback ports on which servers of this machine are looked for.
+    pub local_ports: Vec<u16>,
+}
+
+impl ModelConfig {
+    /// Whether a provider is named here: then nobody chooses another.
+    #[must_use]
+    pub fn names_provider(&self) -> bool {
+        self.api_key.is_some() || self.base_url_is_custom
+    }
 }
 
 /// Sandboxes.

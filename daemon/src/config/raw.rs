@@ -51,6 +51,7 @@ pub(super) struct RawModel {
     pub(super) idle_timeout_seconds: Option<i64>,
     pub(super) ceiling_seconds: Option<i64>,
     pub(super) demo_speed: Option<i64>,
+    pub(super) local_ports: Option<Vec<super::ports::RawPort>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -131,6 +132,7 @@ pub(super) const KEYS: &[(&str, &str, Kind)] = &[
     ("model", "idle_timeout_seconds", Kind::Whole),
     ("model", "ceiling_seconds", Kind::Whole),
     ("model", "demo_speed", Kind::Whole),
+    ("model", "local_ports", Kind::List),
     ("sandbox", "image", Kind::Text),
     ("sandbox", "supervisor", Kind::Text),
     ("sandbox", "docker_host", Kind::Text),

@@ -71,6 +71,8 @@ text_enum! {
         InviteCreated = "invite_create",
         /// A code for the first owner was made.
         BootstrapCodeCreated = "bootstrap_code_create",
+        /// Where models come from was chosen, or forgotten.
+        ProviderSet = "provider_set",
     }
 }
 

@@ -62,6 +62,9 @@ pub enum Error {
     /// The caller's role does not allow it.
     #[error("your role in the team does not allow this")]
     RoleRequired,
+    /// Only owners of the daemon may do this.
+    #[error("only an owner of the daemon may do this")]
+    OwnerRequired,
     /// The token's scopes do not allow it.
     #[error("the api token lacks the scope {0}")]
     ScopeRequired(Scope),
@@ -79,9 +82,40 @@ pub enum Error {
     BudgetExceeded,
     /// There is no key for a provider.
     #[error(
-        "no key for a model provider is set: only demo models can be used (set OPENROUTER_API_KEY, or model.base_url)"
+        "no model provider is set: only demo models can be used (an owner may choose one with `kiln provider set`, or set OPENROUTER_API_KEY or model.base_url)"
     )]
     NoProviderKey,
+    /// The configuration says where models come from.
+    #[error(
+        "the daemon's configuration says where models come from (model.api_key, OPENROUTER_API_KEY or model.base_url): change it there, or remove it to choose here"
+    )]
+    ProviderFixed,
+    /// The endpoint refuses the key, or wants one.
+    #[error("{endpoint} {problem}; nothing was changed")]
+    ProviderKeyRefused {
+        /// Its address.
+        endpoint: String,
+        /// Completes the sentence.
+        problem: &'static str,
+    },
+    /// The endpoint does not answer, or not now.
+    #[error("{endpoint} {problem}; nothing was changed")]
+    ProviderUnreachable {
+        /// Its address.
+        endpoint: String,
+        /// Completes the sentence.
+        problem: &'static str,
+    },
+    /// What answers is something else.
+    #[error(
+        "{endpoint} {problem}: it does not look like an OpenAI-compatible API; nothing was changed"
+    )]
+    ProviderProtocol {
+        /// Its address.
+        endpoint: String,
+        /// Completes the sentence.
+        problem: &'static str,
+    },
     /// This `request_id` stands for something else.
     #[error("this request_id was used for another request, or for one whose answer was a secret")]
     RequestIdReused,
@@ -258,6 +292,7 @@ pub enum FieldRule {
     PathInvalid,
     PathTooLong,
     PathReserved,
+    ProviderUrl,
     /// Any other rule.
     Field,
 }

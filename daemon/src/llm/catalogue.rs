@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::demo;
 use super::endpoint::{Dialect, Endpoint};
-use super::model_list::ask;
+use super::model_list::{BODY_LIMIT_BYTES, Problem, ask};
 use crate::domain::error::{Error, FieldRule, Result};
 use crate::domain::generation::Usage;
 
@@ -22,7 +22,8 @@ const OPENROUTER_DEFAULT: &str = "~anthropic/claude-sonnet-latest";
 const FRESH_FOR: Duration = Duration::from_secs(600);
 /// A catalogue that could not be had is asked for again after this.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a provider may take to list its models.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of the id of a model, at most.
 pub(super) const ID_LIMIT_BYTES: usize = 200;
 
@@ -122,12 +123,22 @@ struct Fetched {
 }
 
 impl Catalogue {
-    pub(super) fn new(provider: Option<Arc<Endpoint>>, has_demo: bool, defaults: Defaults) -> Self {
+    /// `models` are those that the provider has just listed, where it was asked.
+    pub(super) fn new(
+        provider: Option<Arc<Endpoint>>,
+        models: Option<Vec<Model>>,
+        has_demo: bool,
+        defaults: Defaults,
+    ) -> Self {
+        let cached = models.map(|models| Cached {
+            fetched: Arc::new(Fetched::new(models)),
+            expires: Instant::now() + FRESH_FOR,
+        });
         Self {
             provider,
             demo: if has_demo { demo::models() } else { Vec::new() },
             defaults,
-            cached: Mutex::new(None),
+            cached: Mutex::new(cached),
             fetching: tokio::sync::Mutex::new(()),
         }
     }
@@ -230,10 +241,11 @@ impl Catalogue {
         if let Some(fetched) = self.fresh() {
             return fetched;
         }
-        let answer = tokio::time::timeout(TIMEOUT, ask(provider)).await;
-        let (fetched, valid) = match answer.unwrap_or(Err("does not answer in time")) {
+        let answer = tokio::time::timeout(TIMEOUT, ask(provider, BODY_LIMIT_BYTES)).await;
+        let (fetched, valid) = match answer.unwrap_or(Err(Problem::Slow)) {
             Ok(models) => (Fetched::new(models), FRESH_FOR),
             Err(problem) => {
+                let problem = problem.text();
                 tracing::warn!(problem, "no catalogue of models");
                 let warning =
                     format!("the catalogue of models cannot be had: the endpoint {problem}");

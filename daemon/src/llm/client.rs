@@ -1,7 +1,8 @@
 //! The daemon's one way to a model: a chat request in, a stream of chunks out.
 //!
 //! It knows two endpoints, the provider's and the demo model's, and picks one by
-//! the model's id. Everything behind that choice is the same for both.
+//! the model's id. Everything behind that choice is the same for both. It never
+//! changes: another provider is another edge (see [`super::switch`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::answer::AnswerStream;
-use super::catalogue::{Catalogue, Defaults, Listing, ResolvedModel};
+use super::catalogue::{Catalogue, Defaults, Listing, Model, ResolvedModel};
 use super::demo::{self, DemoEndpoint};
 use super::endpoint::{Dialect, EdgeError, Endpoint};
 use super::failure::{FIRST_WAIT, Failure};
@@ -72,11 +73,61 @@ pub struct Provider {
     pub has_key: bool,
 }
 
+/// What an edge has whatever its provider is.
+#[derive(Clone, Debug)]
+pub(super) struct Ground {
+    demo: Option<Arc<Endpoint>>,
+    defaults: Defaults,
+    timing: Timing,
+}
+
+impl Ground {
+    pub(super) fn new(config: &ModelConfig, demo: Option<DemoEndpoint>) -> Result<Self, EdgeError> {
+        let demo = demo
+            .map(|demo| {
+                let base_url = format!("http://{}", demo.address);
+                Endpoint::new(&base_url, Some(demo.token), Dialect::OpenRouter)
+            })
+            .transpose()?
+            .map(Arc::new);
+        Ok(Self {
+            demo,
+            defaults: Defaults {
+                model: config.default.clone(),
+                roles: config.roles.clone(),
+            },
+            timing: Timing {
+                first_token: config.first_token_timeout,
+                idle: config.idle_timeout,
+                ceiling: config.ceiling,
+                first_wait: FIRST_WAIT,
+            },
+        })
+    }
+
+    /// The edge to a provider, or to the demo models alone. `models` are those
+    /// that the provider has just listed, where it was asked.
+    pub(super) fn edge(&self, provider: Option<Endpoint>, models: Option<Vec<Model>>) -> Edge {
+        let provider = provider.map(Arc::new);
+        let catalogue = Catalogue::new(
+            provider.clone(),
+            models,
+            self.demo.is_some(),
+            self.defaults.clone(),
+        );
+        Edge {
+            provider,
+            demo: self.demo.clone(),
+            catalogue: Arc::new(catalogue),
+            timing: self.timing,
+        }
+    }
+}
+
 /// The model edge.
 #[derive(Debug)]
 pub struct Edge {
     provider: Option<Arc<Endpoint>>,
-    provider_facts: Option<Provider>,
     demo: Option<Arc<Endpoint>>,
     catalogue: Arc<Catalogue>,
     timing: Timing,
@@ -90,53 +141,8 @@ impl Edge {
     ///
     /// [`EdgeError`], when the configuration is of no use.
     pub fn new(config: &ModelConfig, demo: Option<DemoEndpoint>) -> Result<Self, EdgeError> {
-        // Building a client panics without one. It fails where the program has
-        // chosen one already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let provider = if config.api_key.is_some() || config.base_url_is_custom {
-            let is_openrouter =
-                !config.base_url_is_custom || Endpoint::is_openrouter(&config.base_url);
-            let dialect = if is_openrouter {
-                Dialect::OpenRouter
-            } else {
-                Dialect::Plain
-            };
-            let endpoint = Endpoint::new(&config.base_url, config.api_key.clone(), dialect)?;
-            Some(Arc::new(endpoint))
-        } else {
-            None
-        };
-        let demo = demo
-            .map(|demo| {
-                let base_url = format!("http://{}", demo.address);
-                Endpoint::new(&base_url, Some(demo.token), Dialect::OpenRouter)
-            })
-            .transpose()?
-            .map(Arc::new);
-        let catalogue = Catalogue::new(
-            provider.clone(),
-            demo.is_some(),
-            Defaults {
-                model: config.default.clone(),
-                roles: config.roles.clone(),
-            },
-        );
-        let provider_facts = provider.as_ref().map(|_| Provider {
-            base_url: config.base_url.clone(),
-            has_key: config.api_key.is_some(),
-        });
-        Ok(Self {
-            provider,
-            provider_facts,
-            demo,
-            catalogue: Arc::new(catalogue),
-            timing: Timing {
-                first_token: config.first_token_timeout,
-                idle: config.idle_timeout,
-                ceiling: config.ceiling,
-                first_wait: FIRST_WAIT,
-            },
-        })
+        let ground = Ground::new(config, demo)?;
+        Ok(ground.edge(configured(config)?, None))
     }
 
     /// Asks a model. Nothing happens until the stream is polled; dropping it
@@ -148,7 +154,7 @@ impl Edge {
         let Some(endpoint) = endpoint else {
             return AnswerStream::failed(Failure::lasting(
                 FailureReason::ModelNotFound,
-                "nothing here serves this model; set a key or model.base_url, or choose another",
+                "nothing here serves this model; choose a provider or another model",
             ));
         };
         let Some(body) = self.body(&request, endpoint.dialect()) else {
@@ -164,8 +170,11 @@ impl Edge {
 
     /// The provider; `None` where only demo models can be used.
     #[must_use]
-    pub fn provider(&self) -> Option<&Provider> {
-        self.provider_facts.as_ref()
+    pub fn provider(&self) -> Option<Provider> {
+        self.provider.as_ref().map(|endpoint| Provider {
+            base_url: endpoint.base_url().to_owned(),
+            has_key: endpoint.has_key(),
+        })
     }
 
     /// The models that there are.
@@ -211,6 +220,19 @@ impl Edge {
         };
         json.ok().map(Bytes::from)
     }
+}
+
+/// The provider that the configuration names, if it names one.
+pub(super) fn configured(config: &ModelConfig) -> Result<Option<Endpoint>, EdgeError> {
+    if !config.names_provider() {
+        return Ok(None);
+    }
+    let dialect = if !config.base_url_is_custom || Endpoint::is_openrouter(&config.base_url) {
+        Dialect::OpenRouter
+    } else {
+        Dialect::Plain
+    };
+    Endpoint::new(&config.base_url, config.api_key.clone(), dialect).map(Some)
 }
 
 #[derive(Serialize)]

@@ -4,6 +4,7 @@
 //! redirects are not followed, and neither errors nor debug output hold it.
 
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -107,6 +108,18 @@ impl Endpoint {
         self.dialect
     }
 
+    /// Its address.
+    #[must_use]
+    pub fn base_url(&self) -> &str {
+        &self.base_url
+    }
+
+    /// Whether there is a key for it.
+    #[must_use]
+    pub fn has_key(&self) -> bool {
+        self.api_key.is_some()
+    }
+
     pub(super) fn post(&self, path: &str, json: Bytes) -> RequestBuilder {
         let request = self.http.post(format!("{}{path}", self.base_url));
         self.authorized(request)
@@ -129,6 +142,9 @@ impl Endpoint {
 }
 
 fn client(url: &Url, plain_text: bool) -> Result<Client, EdgeError> {
+    // Building a client panics without one. It fails where the program has
+    // chosen one already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let mut headers = HeaderMap::new();
     headers.insert("http-referer", HeaderValue::from_static(REFERER));
     headers.insert("x-title", HeaderValue::from_static(TITLE));
@@ -147,14 +163,21 @@ fn client(url: &Url, plain_text: bool) -> Result<Client, EdgeError> {
         // A proxy of the environment is for what lies beyond this machine.
         builder = builder.no_proxy();
     }
+    if url.host_str() == Some("localhost") {
+        // Whatever a name server says.
+        let loopback = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        let addresses = loopback.map(|ip: IpAddr| SocketAddr::new(ip, 0));
+        builder = builder.resolve_to_addrs("localhost", &addresses);
+    }
     builder.build().map_err(EdgeError::Client)
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the host is this machine, by its name or address alone.
+pub(super) fn is_loopback(url: &Url) -> bool {
     let Some(host) = url.host_str() else {
         return false;
     };
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 

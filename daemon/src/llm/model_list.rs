@@ -1,41 +1,89 @@
 //! The provider's list of models, as it comes over the wire.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::catalogue::{ID_LIMIT_BYTES, Model, Prices};
 use super::demo;
 use super::endpoint::{Endpoint, read_bounded};
 use super::lenient::{Number, whole};
 
-const BODY_LIMIT_BYTES: usize = 8 << 20;
+/// Bytes of a list that is wanted whole.
+pub(super) const BODY_LIMIT_BYTES: usize = 8 << 20;
 const MODELS_LIMIT: usize = 10_000;
 const NAME_LIMIT_CHARS: usize = 200;
 
-/// Asks the provider. The error completes the sentence "the endpoint …".
-pub(super) async fn ask(provider: &Endpoint) -> Result<Vec<Model>, &'static str> {
+/// Why there is no list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// Nobody answers.
+    Unreachable,
+    /// Nobody answers in time.
+    Slow,
+    /// The key is refused, or one is missing.
+    Key,
+    /// There is no such address.
+    Missing,
+    /// It cannot answer now.
+    Busy,
+    /// It answers with another error, or points elsewhere.
+    Refused,
+    /// The answer breaks off, or is too long.
+    Broken,
+    /// The answer is something else.
+    NoList,
+}
+
+impl Problem {
+    /// What a status other than success stands for.
+    pub(super) fn of_status(status: u16) -> Self {
+        match status {
+            401 | 403 => Self::Key,
+            404 => Self::Missing,
+            408 | 429 | 500.. => Self::Busy,
+            _ => Self::Refused,
+        }
+    }
+
+    /// Completes the sentence "the endpoint …".
+    pub(super) fn text(self) -> &'static str {
+        match self {
+            Self::Unreachable => "cannot be reached",
+            Self::Slow => "does not answer in time",
+            Self::Key => "refuses the key",
+            Self::Missing => "has none",
+            Self::Busy | Self::Refused => "answers with an error",
+            Self::Broken => "breaks off, or sends more than 8 MiB",
+            Self::NoList => "sends something that is no list of models",
+        }
+    }
+}
+
+/// Asks the provider; reads no more than `limit` bytes.
+pub(super) async fn ask(provider: &Endpoint, limit: usize) -> Result<Vec<Model>, Problem> {
     let response = provider
         .get("/models")
         .send()
         .await
-        .map_err(|_| "cannot be reached")?;
+        .map_err(|_| Problem::Unreachable)?;
     if !response.status().is_success() {
-        return Err(match response.status().as_u16() {
-            401 | 403 => "refuses the key",
-            404 => "has none",
-            _ => "answers with an error",
-        });
+        return Err(Problem::of_status(response.status().as_u16()));
     }
-    let body = read_bounded(response, BODY_LIMIT_BYTES).await;
-    let body = body.ok_or("breaks off, or sends more than 8 MiB")?;
-    let list: WireList =
-        serde_json::from_slice(&body).map_err(|_| "sends something that is no list of models")?;
+    let body = read_bounded(response, limit).await;
+    let body = body.ok_or(Problem::Broken)?;
+    let list: WireList = serde_json::from_slice(&body).map_err(|_| Problem::NoList)?;
     let models = list.data.into_iter().take(MODELS_LIMIT);
     Ok(models.filter_map(WireModel::into_model).collect())
 }
 
 #[derive(Deserialize)]
 struct WireList {
+    #[serde(deserialize_with = "list_or_null")]
     data: Vec<WireModel>,
+}
+
+/// Some servers say `null` where there are none.
+fn list_or_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<WireModel>, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 #[derive(Deserialize)]

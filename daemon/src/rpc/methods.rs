@@ -42,6 +42,9 @@ pub const METHODS: &[(&str, Access)] = &[
     ("/kiln.v1.AuthService/RevokeApiToken", ADMIN),
     ("/kiln.v1.TeamService/CreateInvite", ADMIN),
     ("/kiln.v1.ServerService/GetServerInfo", READ),
+    ("/kiln.v1.ServerService/GetProvider", READ),
+    // It takes a secret, and decides where every prompt goes.
+    ("/kiln.v1.ServerService/SetProvider", Access::Session),
     ("/kiln.v1.ModelService/ListModels", READ),
     ("/kiln.v1.ProjectService/CreateProject", GENERATE),
     ("/kiln.v1.ProjectService/GetProject", READ),

@@ -8,18 +8,18 @@ use tonic::{Request, Response, Status};
 use super::auth::caller;
 use super::page::Page;
 use crate::domain::error::Error;
-use crate::llm::{Edge, Model};
+use crate::llm::{Model, Switch};
 
 /// The service.
 #[derive(Clone)]
 pub struct ModelService {
-    edge: Arc<Edge>,
+    edge: Arc<Switch>,
 }
 
 impl ModelService {
-    /// The service over this edge.
+    /// The service over the edge that is in force.
     #[must_use]
-    pub fn new(edge: Arc<Edge>) -> Self {
+    pub fn new(edge: Arc<Switch>) -> Self {
         Self { edge }
     }
 }
@@ -39,7 +39,7 @@ impl model_service_server::ModelService for ModelService {
             &[&message.filter],
         )
         .map_err(|violation| Error::Invalid(vec![violation]))?;
-        let listing = self.edge.models().await;
+        let listing = self.edge.now().models().await;
         let filter = message.filter.to_lowercase();
         let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
         let mut models: Vec<Model> = listing

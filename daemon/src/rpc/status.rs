@@ -103,7 +103,9 @@ fn facts(error: &Error) -> Facts {
         Error::FreshSignInRequired => Facts::new(Code::FailedPrecondition, R::FreshSignInRequired),
         Error::SessionRequired => Facts::new(Code::PermissionDenied, R::SessionRequired),
         Error::OriginRefused => Facts::new(Code::PermissionDenied, R::OriginRefused),
-        Error::RoleRequired => Facts::new(Code::PermissionDenied, R::RoleRequired),
+        Error::RoleRequired | Error::OwnerRequired => {
+            Facts::new(Code::PermissionDenied, R::RoleRequired)
+        }
         Error::ScopeRequired(scope) => {
             Facts::new(Code::PermissionDenied, R::ScopeRequired).with("scope", scope)
         }
@@ -115,6 +117,14 @@ fn facts(error: &Error) -> Facts {
         }
         Error::BudgetExceeded => Facts::new(Code::FailedPrecondition, R::BudgetExceeded),
         Error::NoProviderKey => Facts::new(Code::FailedPrecondition, R::NoProviderKey),
+        Error::ProviderFixed => Facts::new(Code::FailedPrecondition, R::ProviderFixed),
+        Error::ProviderKeyRefused { .. } => {
+            Facts::new(Code::FailedPrecondition, R::ProviderKeyRefused)
+        }
+        Error::ProviderUnreachable { .. } => {
+            Facts::new(Code::Unavailable, R::ProviderUnreachable).retry_after(LATER)
+        }
+        Error::ProviderProtocol { .. } => Facts::new(Code::FailedPrecondition, R::ProviderProtocol),
         Error::RequestIdReused => Facts::new(Code::AlreadyExists, R::RequestIdReused),
         // A use case that lets this out has a bug.
         Error::Repeated(_) => Facts::new(Code::Internal, R::Internal),
@@ -191,6 +201,7 @@ fn rule_reason(rule: FieldRule) -> ErrorReason {
         FieldRule::PathInvalid => R::PathInvalid,
         FieldRule::PathTooLong => R::PathTooLong,
         FieldRule::PathReserved => R::PathReserved,
+        FieldRule::ProviderUrl => R::ProviderUrlRefused,
         FieldRule::Field => R::FieldInvalid,
     }
 }

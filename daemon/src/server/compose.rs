@@ -14,12 +14,13 @@ use crate::app::launch::{self, Launcher};
 use crate::app::previews::Previews;
 use crate::app::progress::Progress;
 use crate::app::projects::{self, Projects};
+use crate::app::providers::{self, Providers};
 use crate::app::revisions::Revisions;
 use crate::app::sandboxes::{self, Sandboxes};
 use crate::app::server_info::ServerInfo;
 use crate::config::Config;
 use crate::journal::{Identity, Journal};
-use crate::llm::{Edge, demo};
+use crate::llm::{Switch, demo};
 use crate::password::Passwords;
 use crate::postgres::DataDir;
 use crate::preview::{Gateway, Limits};
@@ -31,7 +32,7 @@ use crate::template::Templates;
 /// The use cases, built.
 pub(super) struct App {
     pub(super) accounts: Accounts,
-    pub(super) edge: Arc<Edge>,
+    pub(super) edge: Arc<Switch>,
     pub(super) generations: Generations,
     pub(super) projects: Projects,
     pub(super) revisions: Revisions,
@@ -39,6 +40,7 @@ pub(super) struct App {
     pub(super) sandboxes: Sandboxes,
     pub(super) gateway: Arc<Gateway<Previews>>,
     pub(super) info: ServerInfo,
+    pub(super) providers: Providers,
     pub(super) journal: Journal,
     pub(super) pool: PgPool,
 }
@@ -63,9 +65,17 @@ impl App {
             }
         });
         let edge = Arc::new(
-            Edge::new(&config.model, Some(demo))
+            Switch::new(&config.model, Some(demo))
                 .map_err(|error| ServeError::Configuration(error.to_string()))?,
         );
+        let providers = Providers::open(providers::Parts {
+            pool: pool.clone(),
+            switch: Arc::clone(&edge),
+            data_dir: data_dir.path(),
+            fixed: config.model.names_provider(),
+            local_ports: config.model.local_ports.clone(),
+        })
+        .map_err(|error| ServeError::Configuration(error.to_string()))?;
         let templates = Arc::new(
             Templates::load(data_dir.path())
                 .map_err(|error| ServeError::Configuration(error.to_string()))?,
@@ -148,6 +158,7 @@ impl App {
             sandboxes,
             gateway,
             info,
+            providers,
             journal,
             pool,
         })

@@ -61,7 +61,7 @@ pub(super) fn serve(config: &Config, app: App, listeners: Listeners, shutdown: &
         .add_optional_service(reflection_v1alpha)
         .add_service(limited!(
             v1::server_service_server::ServerServiceServer<_>,
-            server_service::ServerService::new(app.info)
+            server_service::ServerService::new(app.info, app.providers)
         ))
         .add_service(limited!(
             v1::auth_service_server::AuthServiceServer<_>,

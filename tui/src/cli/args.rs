@@ -157,6 +157,20 @@ Examples:
   kiln models --json free | jq -r .id")]
     Models(Models),
 
+    /// Say where models come from, or choose it
+    #[command(after_help = "\
+For the owner of the daemon; no restart is needed. The key is asked for without showing it, or read
+from stdin (its first line) where stdin is no terminal or --key-stdin is given. The daemon tries it
+before it keeps it, in a file that only its user can read.
+
+Examples:
+  kiln provider                      where models come from, and what runs on the daemon's machine
+  kiln provider set --openrouter
+  pass openrouter | kiln provider set --openrouter
+  kiln provider set --endpoint http://127.0.0.1:11434/v1
+  kiln provider demo                 forget what was chosen")]
+    Provider(Provider),
+
     /// Say how the daemon is and who you are
     #[command(after_help = "\
 Examples:
@@ -367,6 +381,43 @@ pub enum SandboxCommand {
 pub struct Models {
     /// Only those with this in their id or name
     pub filter: Option<String>,
+}
+
+/// `kiln provider`.
+#[derive(Debug, Args)]
+pub struct Provider {
+    /// What to do about it [default: show]
+    #[command(subcommand)]
+    pub command: Option<ProviderCommand>,
+}
+
+/// What to do about where models come from.
+#[derive(Debug, Subcommand)]
+pub enum ProviderCommand {
+    /// Say where models come from, and which model servers run on the daemon's machine
+    Show,
+    /// Take models from OpenRouter, or from a server of the daemon's machine
+    Set(SetProvider),
+    /// Forget what was chosen: back to the demo models
+    Demo,
+}
+
+/// `kiln provider set`.
+#[derive(Debug, Args)]
+pub struct SetProvider {
+    /// OpenRouter, with a key
+    #[arg(
+        long,
+        required_unless_present = "endpoint",
+        conflicts_with = "endpoint"
+    )]
+    pub openrouter: bool,
+    /// Base URL of a server on the daemon's machine, such as http://127.0.0.1:11434/v1
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Read the key from stdin, its first line
+    #[arg(long)]
+    pub key_stdin: bool,
 }
 
 /// `kiln auth`.

@@ -7,6 +7,10 @@ use crate::client::error::{Refusal, UnreachableKind};
 /// What to do about a refusal.
 #[must_use]
 pub(super) fn for_refusal(refusal: &Refusal) -> Option<String> {
+    if refusal.reason.as_deref() == Some("PROVIDER_UNREACHABLE") {
+        // When that is mended, nobody knows.
+        return Some("is that server running? `kiln provider` names those that do".to_owned());
+    }
     if let Some(wait) = refusal.retry_after {
         let seconds = wait.as_secs().max(1);
         return Some(format!("try again in {seconds} s"));
@@ -25,8 +29,18 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "NOT_FOUND" => "`kiln projects` lists what there is",
         "NO_PROVIDER_KEY" => {
-            "set OPENROUTER_API_KEY for kilnd and restart it, or use a demo model: --model demo/kiln"
+            "the owner gives kilnd one with `kiln provider set`; or use a demo model: --model demo/kiln"
         }
+        "PROVIDER_URL_REFUSED" => {
+            "`kiln provider` names the servers that run there; any other is set as KILN_MODEL_BASE_URL for kilnd"
+        }
+        "PROVIDER_FIXED" => {
+            "change OPENROUTER_API_KEY or KILN_MODEL_BASE_URL (or kilnd.toml) and restart kilnd"
+        }
+        "PROVIDER_KEY_REFUSED" => {
+            "check the key; OpenRouter's are at https://openrouter.ai/keys, others are given with --key-stdin"
+        }
+        "PROVIDER_PROTOCOL" => "is it the base URL, the one that ends in /v1?",
         "MODEL_NOT_ALLOWED" => "`kiln models` lists the models",
         "DOCKER_UNAVAILABLE" => {
             "is the Docker engine running, and may kilnd's user use its socket? see `kiln status`"
@@ -54,7 +68,7 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
         "LIMIT_REACHED" => "remove one that is not needed, then try again",
         "OVERLOADED" => "try again in a moment",
         "SCOPE_REQUIRED" => "use a token with this scope, or sign in: `kiln auth sign-in`",
-        "ROLE_REQUIRED" => "ask an owner of the team",
+        "ROLE_REQUIRED" => "ask an owner",
         "BUDGET_EXCEEDED" => "ask the owner to raise the budget, or use a demo model",
         "STORAGE_FULL" => "make room on the disk of the database; reading still works",
         "DB_UNAVAILABLE" | "DB_TIMEOUT" => "the database is down or starting; try again",
@@ -75,7 +89,9 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
 #[must_use]
 pub(super) fn for_failed_generation(reason: &str) -> Option<&'static str> {
     Some(match reason {
-        "UPSTREAM_KEY_INVALID" => "give kilnd another OPENROUTER_API_KEY",
+        "UPSTREAM_KEY_INVALID" => {
+            "give kilnd another key: `kiln provider` says where this one is from"
+        }
         "NO_CREDITS" => "add credits at the provider, or use a demo model: --model demo/kiln",
         "MODEL_NOT_FOUND" => "`kiln models` lists the models",
         "UPSTREAM_RATE_LIMITED"

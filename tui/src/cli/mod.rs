@@ -26,6 +26,7 @@ pub mod output;
 mod project;
 mod projects;
 mod prompt;
+mod provider;
 mod sandbox;
 mod status;
 mod token;
@@ -123,6 +124,7 @@ async fn run(context: &Context, command: Option<Command>) -> Result<(), Stop> {
         Command::Logs(args) => logs::run(context, args).await,
         Command::Sandbox(args) => sandbox::run(context, args).await,
         Command::Models(args) => models::run(context, args).await,
+        Command::Provider(args) => provider::run(context, args).await,
         Command::Status => status::run(context).await,
         Command::Auth(args) => auth::run(context, args).await,
         Command::Completions { shell } => completions::run(context, shell),

@@ -45,7 +45,7 @@ fn models(provider: &pb::ProviderStatus) -> Line {
     if provider.demo_only {
         return human::label("models", &provider.default_model).add(
             Style::Warn,
-            " (canned answers only: kilnd has no OPENROUTER_API_KEY)",
+            " (canned answers only: `kiln provider` says how to get others)",
         );
     }
     let from = format!("from {}", provider.base_url);

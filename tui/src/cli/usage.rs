@@ -64,7 +64,7 @@ fn explain(error: &clap::Error) -> (Failure, String) {
         let failure = Failure::usage(format!(
             "{flag} is refused: other users could read a credential on the command line"
         ))
-        .hint("use `kiln auth sign-in`, KILN_TOKEN or --token-file; passwords come from stdin");
+        .hint("use `kiln auth sign-in`, KILN_TOKEN or --token-file; passwords and keys come from stdin");
         return (failure, usage.to_owned());
     }
     let message = first.trim_start_matches("error: ").replace('\n', " ");

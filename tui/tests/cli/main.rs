@@ -9,6 +9,7 @@ mod auth;
 mod files;
 mod generate;
 mod projects;
+mod provider;
 mod resume;
 mod streams;
 mod usage;

@@ -53,6 +53,11 @@ fn hostile_text_never_steers_a_terminal() {
             name: HOSTILE.into(),
             ..pb::Model::default()
         }];
+        state.local_endpoints = vec![pb::LocalEndpoint {
+            base_url: HOSTILE.into(),
+            name: HOSTILE.into(),
+            model_count: 1,
+        }];
         state.log_lines = vec![pb::LogLine {
             number: 1,
             text: HOSTILE.into(),
@@ -67,6 +72,8 @@ fn hostile_text_never_steers_a_terminal() {
         &["files"],
         &["files", HOSTILE],
         &["models"],
+        &["provider"],
+        &["provider", "--json"],
         &["logs"],
         &["projects", "show", HOSTILE],
         &["projects", "show", "\x1b[2Jnothing"],

@@ -20,7 +20,7 @@ use crate::domain::revision::Health;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
 use crate::journal::{Fence, Lease};
-use crate::llm::ChatRequest;
+use crate::llm::{ChatRequest, Edge};
 use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
 use crate::store::{generations as rows, projects, revisions};
@@ -51,6 +51,7 @@ impl Generations {
             generation: &generation,
             reporter: &reporter,
             cancel: &cancel,
+            edge: parts.edge.now(),
         };
         let stop = self.watch_for_cancel(&generation, &cancel);
         let run = Box::pin(life.run(&mut account));
@@ -148,6 +149,8 @@ pub(super) struct Life<'a> {
     pub(super) generation: &'a Generation,
     pub(super) reporter: &'a Reporter,
     pub(super) cancel: &'a CancellationToken,
+    /// The provider that it began with, whatever is chosen meanwhile.
+    pub(super) edge: Arc<Edge>,
 }
 
 /// What a generation starts from.
@@ -222,8 +225,7 @@ impl Life<'_> {
             )
             .await?;
         account.attempts = attempt;
-        let edge = &self.generations.inner.parts.edge;
-        let call = answer::ask(edge, request, self.reporter, self.cancel).await?;
+        let call = answer::ask(&self.edge, request, self.reporter, self.cancel).await?;
         account.usage = account.usage.plus(call.usage);
         let (finish_reason, error) = match &call.end {
             CallEnd::Finished(reason) => (*reason, String::new()),

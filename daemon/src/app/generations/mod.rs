@@ -30,7 +30,7 @@ use crate::domain::text::Prompt;
 use crate::domain::{Error, Result};
 use crate::fresh;
 use crate::journal::{ClaimError, Fence, Journal, Lease};
-use crate::llm::Edge;
+use crate::llm::Switch;
 use crate::shutdown::Shutdown;
 use crate::store::change::RowChange;
 use crate::store::generations::{self as rows, NewGeneration, Start};
@@ -41,7 +41,7 @@ use crate::template::Templates;
 pub(crate) struct Parts {
     pub(crate) pool: PgPool,
     pub(crate) journal: Journal,
-    pub(crate) edge: Arc<Edge>,
+    pub(crate) edge: Arc<Switch>,
     pub(crate) sandboxes: Sandboxes,
     pub(crate) templates: Arc<Templates>,
     pub(crate) progress: Arc<Progress>,
@@ -129,7 +129,7 @@ impl Generations {
             .model
             .clone()
             .or_else(|| Some(project.default_model.clone()).filter(|model| !model.is_empty()));
-        let model = parts.edge.resolve(wanted.as_deref()).await?;
+        let model = parts.edge.now().resolve(wanted.as_deref()).await?;
         if rows::live_of_user(&parts.pool, caller.user_id).await? >= i64::from(parts.per_user) {
             return Err(Error::ConcurrencyLimit {
                 limit: parts.per_user,

@@ -21,7 +21,7 @@ impl Life<'_> {
     /// What to ask for this generation.
     pub(super) async fn request(&self, base: &Base) -> Result<ChatRequest> {
         let parts = &self.generations.inner.parts;
-        let model = parts.edge.resolve(Some(&self.generation.model)).await?;
+        let model = self.edge.resolve(Some(&self.generation.model)).await?;
         let page = PageRequest::first(TURNS_TOLD);
         let earlier =
             rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;

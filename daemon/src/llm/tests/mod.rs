@@ -7,6 +7,7 @@ mod demo;
 mod demo_operations;
 mod mock;
 mod normalise;
+mod provider;
 mod request;
 mod rows;
 mod rows_end;
@@ -89,6 +90,7 @@ fn config(mock: &Mock) -> ModelConfig {
         idle_timeout: Duration::from_secs(20),
         ceiling: Duration::from_secs(60),
         demo_speed: 0,
+        local_ports: Vec::new(),
     }
 }
 

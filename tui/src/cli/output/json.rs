@@ -428,6 +428,47 @@ pub fn model(model: &pb::Model) -> Object {
         .with("roles", model.roles.clone())
 }
 
+/// Where models come from, for one who asks.
+#[must_use]
+pub fn provider(answer: &pb::GetProviderResponse) -> Object {
+    let found: Vec<Value> = answer
+        .local_endpoints
+        .iter()
+        .map(|found| {
+            json!({
+                "base_url": found.base_url,
+                "name": found.name,
+                "model_count": found.model_count,
+            })
+        })
+        .collect();
+    provider_status(answer.provider.as_ref(), answer.source)
+        .with("can_change", answer.can_change)
+        .with("detail", id(&answer.detail))
+        .with("local_endpoints", found)
+}
+
+/// Where models come from, for one who has chosen it.
+#[must_use]
+pub fn provider_set(answer: &pb::SetProviderResponse) -> Object {
+    provider_status(answer.provider.as_ref(), answer.source)
+        .with("model_count", answer.model_count)
+        .with("detail", id(&answer.detail))
+}
+
+fn provider_status(provider: Option<&pb::ProviderStatus>, source: i32) -> Object {
+    let status = provider.cloned().unwrap_or_default();
+    Object::new("provider")
+        .with("base_url", id(&status.base_url))
+        .with("has_key", status.has_key)
+        .with("demo_only", status.demo_only)
+        .with("default_model", id(&status.default_model))
+        .with(
+            "source",
+            name!(pb::ProviderSource, "PROVIDER_SOURCE_", source),
+        )
+}
+
 /// Who is calling.
 #[must_use]
 pub fn user(user: &pb::User, server: &str, expire_time: Option<&Timestamp>) -> Object {

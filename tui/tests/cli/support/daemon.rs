@@ -54,6 +54,8 @@ pub(crate) struct State {
     pub(crate) started: Vec<pb::StartGenerationRequest>,
     pub(crate) watched: Vec<pb::WatchProjectRequest>,
     pub(crate) sign_ups: Vec<pb::SignUpRequest>,
+    pub(crate) local_endpoints: Vec<pb::LocalEndpoint>,
+    pub(crate) providers_set: Vec<pb::SetProviderRequest>,
 }
 
 /// What every service sees.

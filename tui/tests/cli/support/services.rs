@@ -237,6 +237,66 @@ impl ServerService for Services {
             ..pb::GetServerInfoResponse::default()
         }))
     }
+
+    async fn get_provider(
+        &self,
+        request: Request<pb::GetProviderRequest>,
+    ) -> Answer<pb::GetProviderResponse> {
+        self.enter("GetProvider", request)?;
+        let state = self.shared.lock();
+        Ok(Response::new(pb::GetProviderResponse {
+            provider: Some(provider(state.providers_set.last())),
+            source: if state.providers_set.is_empty() {
+                pb::ProviderSource::Demo
+            } else {
+                pb::ProviderSource::Chosen
+            }
+            .into(),
+            can_change: true,
+            detail: String::new(),
+            local_endpoints: state.local_endpoints.clone(),
+        }))
+    }
+
+    async fn set_provider(
+        &self,
+        request: Request<pb::SetProviderRequest>,
+    ) -> Answer<pb::SetProviderResponse> {
+        let request = self.enter("SetProvider", request)?;
+        let answer = pb::SetProviderResponse {
+            provider: Some(provider(Some(&request))),
+            source: if request.demo_only {
+                pb::ProviderSource::Demo
+            } else {
+                pb::ProviderSource::Chosen
+            }
+            .into(),
+            model_count: 3,
+            detail: String::new(),
+        };
+        self.shared.lock().providers_set.push(request);
+        Ok(Response::new(answer))
+    }
+}
+
+/// What a choice comes to.
+fn provider(chosen: Option<&pb::SetProviderRequest>) -> pb::ProviderStatus {
+    match chosen.filter(|chosen| !chosen.demo_only) {
+        None => pb::ProviderStatus {
+            demo_only: true,
+            default_model: "demo/kiln".into(),
+            ..pb::ProviderStatus::default()
+        },
+        Some(chosen) => pb::ProviderStatus {
+            base_url: match chosen.base_url.as_str() {
+                "" => "https://openrouter.ai/api/v1".into(),
+                other => other.into(),
+            },
+            has_key: !chosen.api_key.is_empty(),
+            demo_only: false,
+            default_model: "a/one".into(),
+        },
+    }
 }
 
 #[tonic::async_trait]
