@@ -212,8 +212,10 @@ pub fn fit(text: &str, columns: usize) -> String {
     if columns == 0 {
         return String::new();
     }
-    let (pad, part) = part(text, 0, columns - 1);
-    format!("{}{}…", " ".repeat(pad), &text[part])
+    let (_, part) = part(text, 0, columns - 1);
+    let mut row = Row::default();
+    paint(&mut row, text, part, columns - 1, &[], &[]);
+    format!("{}…", row.plain())
 }
 
 #[cfg(test)]
@@ -242,6 +244,13 @@ mod tests {
         assert_eq!(part("漢字", 1, 3), (1, 3..6));
         assert_eq!(part("漢字", 1, 2), (1, 3..3));
         assert_eq!(part("abc", 5, 2), (0, 3..3));
+    }
+
+    #[test]
+    fn what_is_too_wide_for_a_cut_is_replaced() {
+        assert_eq!(fit("漢a", 2), "\u{fffd}…");
+        assert_eq!(fit("漢字a", 4), "漢…");
+        assert_eq!(fit("漢a", 0), "");
     }
 
     #[test]
