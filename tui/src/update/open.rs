@@ -9,7 +9,7 @@ use crate::model::{Model, ProjectsScreen, Screen};
 pub(super) fn workspace(model: &mut Model, project: Project, effects: &mut Vec<Effect>) {
     keep(model, effects);
     let draft = model.drafts.get(&project.id).cloned().unwrap_or_default();
-    let lives = matches!(project.sandbox, Sandbox::Running | Sandbox::Starting);
+    let lives = project.sandbox == Sandbox::Running;
     let mut workspace = Workspace::new(project, &draft, model.ascii);
     workspace.log_life = u64::from(lives);
     model.overlays.clear();
