@@ -119,7 +119,18 @@ impl Screen {
         if self.mouse {
             execute!(io::stdout(), EnableMouseCapture)?;
         }
-        self.terminal.clear()
+        self.clear()
+    }
+
+    /// Takes everything off the screen; the next frame is drawn anew. Not by what
+    /// ratatui calls `clear`: that asks the terminal where its cursor is, and
+    /// fails where no answer comes.
+    ///
+    /// # Errors
+    /// If the terminal cannot be written to.
+    pub fn clear(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 }
 

@@ -226,7 +226,7 @@ impl Runtime {
                 Effect::Quit => self.quit = true,
                 Effect::Suspend => self.suspend()?,
                 Effect::Redraw => {
-                    self.screen.terminal().clear()?;
+                    self.screen.clear()?;
                     self.dirty = true;
                 }
                 Effect::Call(id, call) => {
