@@ -18,7 +18,7 @@ pub fn entry(file: &pb::File) -> FileEntry {
 
 /// What is in a file; nothing where it is no text.
 #[must_use]
-pub fn answer(path: String, answer: pb::ReadFileResponse) -> Answer {
+pub fn answer(path: String, answer: &pb::ReadFileResponse) -> Answer {
     let size = answer.file.as_ref().map_or(0, |file| file.size_bytes);
     let is_text = answer.data.is_empty();
     Answer::File {

@@ -131,7 +131,7 @@ pub enum Screen {
     /// Who is there?
     SignIn(Box<SignIn>),
     /// The projects.
-    Projects(ProjectsScreen),
+    Projects(Box<ProjectsScreen>),
     /// One project.
     Workspace(Box<Workspace>),
 }
@@ -162,7 +162,7 @@ impl Model {
             projects: Projects::default(),
             catalogue: None,
             provider: None,
-            screen: Screen::Projects(ProjectsScreen::default()),
+            screen: Screen::Projects(Box::default()),
             overlays: Vec::new(),
             notices: Notices::default(),
             settings: start.settings,

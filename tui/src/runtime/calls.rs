@@ -110,7 +110,7 @@ async fn ask(client: &Client, call: Call) -> Result<Answer, Error> {
                 path: path.clone(),
             };
             let answer = client.read_file(request).await?;
-            Ok(ingest::file::answer(path, answer))
+            Ok(ingest::file::answer(path, &answer))
         }
         Call::StartSandbox { project_id } => {
             let request = pb::StartSandboxRequest { project_id };

@@ -72,7 +72,7 @@ impl Writer {
                 self.gap = true;
             }
             Event::FootnoteReference(text) | Event::InlineMath(text) | Event::DisplayMath(text) => {
-                self.text(&text)
+                self.text(&text);
             }
             Event::TaskListMarker(done) => {
                 self.inline(if done { "[x] " } else { "[ ] " }, Role::Dim);

@@ -25,7 +25,7 @@ pub(super) fn projects(model: &mut Model, effects: &mut Vec<Effect>) {
         screen.list.select(&workspace.project.id);
     }
     model.overlays.clear();
-    model.screen = Screen::Projects(screen);
+    model.screen = Screen::Projects(Box::new(screen));
     super::scroll::refresh_projects(model);
     model.changed = true;
 }

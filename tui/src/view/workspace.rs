@@ -158,16 +158,16 @@ struct Drawn<'a> {
 }
 
 impl Drawn<'_> {
-    fn title(&self, slot: Slot, words: Row, pane: Pane, buf: &mut Buffer) {
+    fn title(&self, slot: Slot, words: &Row, pane: Pane, buf: &mut Buffer) {
         let Some(title) = slot.title else { return };
         let focused = self.workspace.pane == pane && self.model.overlays.is_empty();
-        rows::rule(&words, title, buf, self.theme, focused, self.model.ascii);
+        rows::rule(words, title, buf, self.theme, focused, self.model.ascii);
     }
 
     fn conversation(&self, slot: Option<Slot>, buf: &mut Buffer) {
         let Some(slot) = slot else { return };
         let conversation = &self.workspace.conversation;
-        self.title(slot, Row::new(Role::Text, "Chat"), Pane::Conversation, buf);
+        self.title(slot, &Row::new(Role::Text, "Chat"), Pane::Conversation, buf);
         if let Some(broken) = &self.workspace.broken {
             let lines = frame::wrapped(broken, usize::from(slot.content.width));
             let lines: Vec<Row> = lines
@@ -254,7 +254,7 @@ impl Drawn<'_> {
     fn tree(&self, slot: Option<Slot>, buf: &mut Buffer) {
         let Some(slot) = slot else { return };
         let files = &self.workspace.files;
-        self.title(slot, files.title(), Pane::Tree, buf);
+        self.title(slot, &files.title(), Pane::Tree, buf);
         let has_keys = self.workspace.pane == Pane::Tree;
         rows::draw(&files.tree_rows(), slot.content, buf, self.theme);
         if let Some(row) = files.selected_row() {
@@ -275,7 +275,7 @@ impl Drawn<'_> {
     fn viewer(&self, slot: Option<Slot>, buf: &mut Buffer) {
         let Some(slot) = slot else { return };
         let files = &self.workspace.files;
-        self.title(slot, files.viewer_title(), Pane::Viewer, buf);
+        self.title(slot, &files.viewer_title(), Pane::Viewer, buf);
         rows::draw(&files.viewer_rows(), slot.content, buf, self.theme);
         let (top, total) = files.viewer_extent();
         rows::scrollbar(top, total, slot.content, buf, self.theme, self.model.ascii);
@@ -284,7 +284,7 @@ impl Drawn<'_> {
     fn logs(&self, slot: Option<Slot>, buf: &mut Buffer) {
         let Some(slot) = slot else { return };
         let logs = &self.workspace.logs;
-        self.title(slot, logs.title(), Pane::Logs, buf);
+        self.title(slot, &logs.title(), Pane::Logs, buf);
         if logs.is_empty() {
             let words = match self.workspace.project.sandbox {
                 Sandbox::Running | Sandbox::Starting => "Nothing was written yet.",

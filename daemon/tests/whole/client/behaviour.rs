@@ -13,7 +13,7 @@ async fn a_terminal_is_given_back_on_sigterm_and_on_hangup() {
     let kiln = Deployment::new();
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let mut terminal = open(&kiln, 80, 24);
-        terminal.sees("kiln").await;
+        terminal.sees("offline").await;
         assert!(terminal.is_full_screen());
         kill(terminal.pid(), signal).unwrap();
         assert_eq!(terminal.ended().await, 0, "{signal}");

@@ -221,11 +221,6 @@ impl Terminal {
         // A hundred a second, on every Linux.
         Duration::from_millis((ticks(11) + ticks(12)) * 10)
     }
-
-    /// Whether the settings of the terminal are those from before.
-    pub(crate) fn is_as_before(&self) -> bool {
-        settings(&*self.master) == self.before
-    }
 }
 
 fn from_base64(coded: &str) -> Vec<u8> {

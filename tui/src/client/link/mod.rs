@@ -72,6 +72,10 @@ pub struct Hello {
 
 /// What happened.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, and moved at once"
+)]
 pub enum Report {
     /// The connection entered another state.
     State(State),
