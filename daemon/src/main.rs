@@ -76,8 +76,10 @@ fn main() -> ExitCode {
 async fn run(command: Command, config: Config) -> Result<(), ServeError> {
     match command {
         Command::Serve => {
-            let daemon = server::start(config, Shutdown::default()).await?;
-            daemon.run().await.map_err(anyhow::Error::new)?;
+            let shutdown = Shutdown::default();
+            // Before there is anything that a signal would leave behind.
+            shutdown.listen().map_err(anyhow::Error::new)?;
+            server::start(config, shutdown).await?.run().await;
             Ok(())
         }
         Command::Ping => control::ping(&config).await,

@@ -29,24 +29,27 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Waits until somebody asks the process to stop: SIGTERM, SIGINT or
-    /// SIGHUP. From then on the hard end is set: after [`HARD_END`], or at once
-    /// on a second signal, the process exits.
+    /// Listens for whoever asks the process to stop: SIGTERM, SIGINT or SIGHUP.
+    /// From then on the hard end is set: after [`HARD_END`], or at once on a
+    /// second signal, the process exits. To be called before anything starts
+    /// that has to be taken down.
     ///
     /// # Errors
     /// Signals cannot be listened to.
-    pub async fn on_signal(&self) -> std::io::Result<()> {
+    pub fn listen(&self) -> std::io::Result<()> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-            _ = hang_up.recv() => "SIGHUP",
-        };
-        tracing::info!(signal = name, "going down");
+        let stopping = self.stopping.clone();
         // Nobody waits for this task: it ends the process.
         tokio::spawn(async move {
+            let name = tokio::select! {
+                _ = terminate.recv() => "SIGTERM",
+                _ = interrupt.recv() => "SIGINT",
+                _ = hang_up.recv() => "SIGHUP",
+            };
+            tracing::info!(signal = name, "going down");
+            stopping.cancel();
             tokio::select! {
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
@@ -55,7 +58,6 @@ impl Shutdown {
             tracing::warn!("ending hard: something did not stop in time, or a second signal came");
             std::process::exit(1);
         });
-        self.stopping.cancel();
         Ok(())
     }
 

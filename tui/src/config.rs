@@ -6,6 +6,7 @@
 //! that is not known is refused, with its line: a typing error must not pass
 //! for a setting.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
@@ -17,6 +18,8 @@ use serde::Deserialize;
 use crate::client::address::AddressError;
 use crate::client::credentials::{self, CredentialsError, Store};
 use crate::client::{Address, Options};
+use crate::keymap::{Keymap, KeymapError};
+use crate::view::theme::Palette;
 
 /// A configuration file with more than this is not one; in bytes.
 const FILE_MAX: u64 = 1 << 20;
@@ -62,6 +65,12 @@ pub enum ConfigError {
     /// A credential that cannot be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
+    /// Keys that cannot be used.
+    #[error("config: {0}")]
+    Keys(#[from] KeymapError),
+    /// Colours that there are not.
+    #[error("config: there is no theme \"{0}\" (terminal, dark, light, plain)")]
+    Theme(String),
     /// There is no place for what must be kept.
     #[error("HOME is not set: set it, or XDG_STATE_HOME and XDG_CONFIG_HOME")]
     NoHome,
@@ -77,6 +86,28 @@ struct ConfigFile {
     token: Option<String>,
     /// PEM file of certificate authorities to trust in place of the system's.
     ca_file: Option<PathBuf>,
+    /// Colours of the full-screen client: `terminal`, `dark`, `light`, `plain`.
+    theme: Option<String>,
+    /// Whether the mouse works in the full-screen client.
+    mouse: Option<bool>,
+    /// Keys of the full-screen client, by action.
+    #[serde(default)]
+    keys: BTreeMap<String, Vec<String>>,
+}
+
+/// What the full-screen client needs beside the connection.
+#[derive(Clone, Debug)]
+pub struct FullScreen {
+    /// The colours that the file names.
+    pub palette: Option<Palette>,
+    /// Whether the file wants the mouse.
+    pub mouse: Option<bool>,
+    /// The keys.
+    pub keymap: Keymap,
+    /// Where settings and drafts are kept.
+    pub state_dir: PathBuf,
+    /// Whether `NO_COLOR` is set to anything.
+    pub no_color: bool,
 }
 
 /// Puts together what a client needs to know before it connects.
@@ -91,27 +122,8 @@ pub fn load(
 ) -> Result<Options, ConfigError> {
     let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
     let text = |name: &str| variable(name).map(|value| value.to_string_lossy().into_owned());
-    let home = variable("HOME")
-        .map(PathBuf::from)
-        .or_else(std::env::home_dir);
-    let xdg = |name: &str, fallback: &str| {
-        variable(name)
-            .map(PathBuf::from)
-            // The XDG specification: a relative path is to be ignored.
-            .filter(|path| path.is_absolute())
-            .or_else(|| home.as_ref().map(|home| home.join(fallback)))
-            .map(|dir| dir.join("kiln"))
-    };
-    let state_dir = xdg("XDG_STATE_HOME", ".local/state").ok_or(ConfigError::NoHome)?;
-
-    let file = match &overrides.config {
-        Some(path) => read_file(path, true)?,
-        None => match xdg("XDG_CONFIG_HOME", ".config") {
-            Some(dir) => read_file(&dir.join("config.toml"), false)?,
-            None => ConfigFile::default(),
-        },
-    };
-
+    let state_dir = xdg(&variable, "XDG_STATE_HOME", ".local/state").ok_or(ConfigError::NoHome)?;
+    let file = find_file(overrides, &variable)?;
     let explicit = [
         ("--server", overrides.server.clone()),
         ("KILN_SERVER", text("KILN_SERVER")),
@@ -157,6 +169,62 @@ pub fn load(
         authority,
         store: Store::in_dir(&state_dir),
     })
+}
+
+/// Puts together what the full-screen client needs beside the connection.
+///
+/// # Errors
+/// If anything that was said cannot be used.
+pub fn load_full_screen(
+    overrides: &Overrides,
+    environment: impl Fn(&str) -> Option<OsString>,
+) -> Result<FullScreen, ConfigError> {
+    let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let state_dir = xdg(&variable, "XDG_STATE_HOME", ".local/state").ok_or(ConfigError::NoHome)?;
+    let file = find_file(overrides, &variable)?;
+    let palette = match &file.theme {
+        Some(name) => Some(Palette::named(name).ok_or_else(|| ConfigError::Theme(name.clone()))?),
+        None => None,
+    };
+    Ok(FullScreen {
+        palette,
+        mouse: file.mouse,
+        keymap: Keymap::configured(&file.keys)?,
+        state_dir,
+        no_color: variable("NO_COLOR").is_some(),
+    })
+}
+
+/// A directory of ours, as the XDG specification places it.
+fn xdg(
+    variable: &impl Fn(&str) -> Option<OsString>,
+    name: &str,
+    fallback: &str,
+) -> Option<PathBuf> {
+    variable(name)
+        .map(PathBuf::from)
+        // The specification: a relative path is to be ignored.
+        .filter(|path| path.is_absolute())
+        .or_else(|| {
+            variable("HOME")
+                .map(PathBuf::from)
+                .or_else(std::env::home_dir)
+                .map(|home| home.join(fallback))
+        })
+        .map(|dir| dir.join("kiln"))
+}
+
+fn find_file(
+    overrides: &Overrides,
+    variable: &impl Fn(&str) -> Option<OsString>,
+) -> Result<ConfigFile, ConfigError> {
+    match &overrides.config {
+        Some(path) => read_file(path, true),
+        None => match xdg(variable, "XDG_CONFIG_HOME", ".config") {
+            Some(dir) => read_file(&dir.join("config.toml"), false),
+            None => Ok(ConfigFile::default()),
+        },
+    }
 }
 
 /// Where the daemon puts its socket if nobody says anything. It looks in the
@@ -231,7 +299,9 @@ fn syntax(text: &str, error: &toml::de::Error) -> ConfigError {
         .strip_prefix("unknown field `")
         .and_then(|rest| rest.split_once('`'))
     {
-        Some((key, _)) => format!("unknown key \"{key}\" (known: server, token, ca_file)"),
+        Some((key, _)) => {
+            format!("unknown key \"{key}\" (known: server, token, ca_file, theme, mouse, keys)")
+        }
         None => message.to_owned(),
     };
     ConfigError::Syntax { line, what }
@@ -318,7 +388,7 @@ mod tests {
         let machine = Machine::new(&[]).file("server = \"/a\"\nsevrer = \"/b\"\n", 0o644);
         assert_eq!(
             machine.error(),
-            "config: line 2: unknown key \"sevrer\" (known: server, token, ca_file)"
+            "config: line 2: unknown key \"sevrer\" (known: server, token, ca_file, theme, mouse, keys)"
         );
         let machine = Machine::new(&[]).file("\n\nserver = 7\n", 0o644);
         assert!(

@@ -57,7 +57,10 @@ pub(super) async fn open(
                 if Instant::now() < deadline =>
             {
                 tracing::warn!(error = %crate::telemetry::chain(&error), "waiting for the database");
-                tokio::time::sleep(Duration::from_secs(1)).await;
+                tokio::select! {
+                    () = shutdown.stopping.cancelled() => return Err(database_error(error)),
+                    () = tokio::time::sleep(Duration::from_secs(1)) => {}
+                }
             }
             Err(error) => return Err(database_error(error)),
         }

@@ -141,17 +141,9 @@ async fn bring_up(
 
 impl Daemon {
     /// Runs until somebody asks it to stop, then takes everything down in order.
-    ///
-    /// # Errors
-    /// Signals cannot be listened to.
-    pub async fn run(self) -> std::io::Result<()> {
-        let shutdown = self.shutdown.clone();
-        tokio::select! {
-            asked = shutdown.on_signal() => asked?,
-            () = shutdown.stopping.cancelled() => {}
-        }
+    pub async fn run(self) {
+        self.shutdown.stopping.cancelled().await;
         self.stop().await;
-        Ok(())
     }
 
     /// Takes everything down in order.

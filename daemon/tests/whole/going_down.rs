@@ -11,7 +11,7 @@ use kiln_proto::v1::event::Body;
 
 use super::support::api::{Api, endings};
 use super::support::model::{MODEL, Model, Reply};
-use super::support::{Deployment, docker, http};
+use super::support::{Deployment, PATIENCE, docker, http, until};
 
 #[tokio::test]
 async fn a_second_daemon_on_the_same_data_directory_ends_with_3_and_says_so() {
@@ -55,6 +55,36 @@ async fn sigterm_ends_streams_with_a_status_and_the_next_start_adopts_the_sandbo
     let api = Api::of(&kiln).await;
     assert_eq!(api.sandbox(&app.project).await.container_id, before);
     assert_eq!(docker::containers(&kiln.label()), [before]);
+}
+
+#[tokio::test]
+async fn sigterm_during_the_start_takes_down_what_had_started() {
+    let mut kiln = Deployment::new();
+    // The first start makes the cluster; the second is interrupted at once, when
+    // its Postgres runs.
+    kiln.start().await;
+    kiln.kill().await;
+    let mut child = kiln
+        .kilnd(&[])
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let lock = kiln.path().join("data/lock");
+    until("the daemon has its directory", PATIENCE, || async {
+        let holder = std::fs::read_to_string(&lock).ok()?;
+        (holder.trim() == child.id().to_string()).then_some(())
+    })
+    .await;
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(child.id().try_into().unwrap()),
+        Signal::SIGTERM,
+    )
+    .unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait())
+        .await
+        .unwrap();
+    assert_eq!(ended.unwrap().code(), Some(0));
+    assert_eq!(kiln.processes(), Vec::<String>::new());
 }
 
 #[tokio::test]

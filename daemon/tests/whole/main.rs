@@ -12,6 +12,7 @@ mod support;
 mod browser;
 mod cancelling;
 mod cleaning_up;
+mod client;
 mod command_line;
 mod database;
 mod failing_model;

@@ -105,7 +105,6 @@ async fn the_list_of_projects_follows_changes_as_they_come() {
     }
     let request = v1::DeleteProjectRequest {
         project_id: project.id.clone(),
-        ..v1::DeleteProjectRequest::default()
     };
     api.projects().delete_project(request).await.unwrap();
     loop {

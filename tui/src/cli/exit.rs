@@ -122,6 +122,8 @@ impl From<ConfigError> for Stop {
                 ConfigError::Read { .. }
                 | ConfigError::Syntax { .. }
                 | ConfigError::Address { .. }
+                | ConfigError::Keys(_)
+                | ConfigError::Theme(_)
                 | ConfigError::NoHome => None,
             },
         }

@@ -4,8 +4,8 @@
 //! - [`exit`] and `hints`: how commands end, and what to do about it.
 //! - [`output`]: what is printed, for people and for scripts.
 //!
-//! It asks nothing where nobody can answer, draws nothing full-screen, and
-//! takes no credential from the arguments.
+//! It asks nothing where nobody can answer, and takes no credential from the
+//! arguments. `kiln` alone hands over to the full-screen client.
 
 pub mod args;
 mod auth;
@@ -14,6 +14,7 @@ mod completions;
 pub mod exit;
 mod export;
 mod files;
+mod full_screen;
 mod generate;
 mod hints;
 mod history;
@@ -43,23 +44,6 @@ use self::output::{Line, Output, Style};
 use crate::client::{Client, Options};
 use crate::config::{self, Overrides};
 
-/// What `kiln` alone prints.
-const OVERVIEW: &str = "\
-kiln builds web apps from prompts and runs them in sandboxes.
-
-  kiln new \"a todo list\"                make a project and carry a prompt to a running app
-  kiln generate -p PROJECT \"…\"          go on with it
-  kiln projects                         list projects
-  kiln logs -f -p PROJECT               the app's own output
-  kiln files -p PROJECT [PATH]          its files
-  kiln export -p PROJECT                save them as an archive
-  kiln models                           models to choose from
-  kiln provider                         where models come from
-  kiln status                           how the daemon is, and who you are
-
-`kiln --help` lists every command, `kiln COMMAND --help` has examples, and --json is for scripts.
-";
-
 /// What every command gets.
 struct Context {
     output: Output,
@@ -69,12 +53,17 @@ struct Context {
 impl Context {
     /// What is known before connecting.
     fn options(&self) -> Result<Options, Stop> {
-        let overrides = Overrides {
+        Ok(config::load(&self.overrides(), |name| {
+            std::env::var_os(name)
+        })?)
+    }
+
+    fn overrides(&self) -> Overrides {
+        Overrides {
             server: self.global.server.clone(),
             token_file: self.global.token_file.clone(),
             config: self.global.config.clone(),
-        };
-        Ok(config::load(&overrides, |name| std::env::var_os(name))?)
+        }
     }
 
     /// A connection to the daemon.
@@ -121,7 +110,7 @@ pub fn main() -> ExitCode {
 
 async fn run(context: &Context, command: Option<Command>) -> Result<(), Stop> {
     let Some(command) = command else {
-        return context.output.text(OVERVIEW);
+        return full_screen::run(context).await;
     };
     match command {
         Command::New(args) => new::run(context, args).await,

@@ -130,6 +130,7 @@ macro_rules! streams {
 }
 
 streams! {
+    pub(super) project_service_client::ProjectServiceClient::watch_projects(WatchProjectsRequest) -> WatchProjectsResponse;
     pub(super) project_service_client::ProjectServiceClient::watch_project(WatchProjectRequest) -> WatchProjectResponse;
     pub(super) sandbox_service_client::SandboxServiceClient::stream_logs(StreamLogsRequest) -> StreamLogsResponse;
     pub revision_service_client::RevisionServiceClient::export_revision(ExportRevisionRequest) -> ExportRevisionResponse;

@@ -47,23 +47,31 @@ pub fn logs(client: &Client, options: LogOptions) -> Follow<LogBatch> {
     Follow::spawn(
         move |cursor: &LogCursor| {
             let client = client.clone();
-            let request = StreamLogsRequest {
-                project_id: project_id.clone(),
-                tail: cursor.last.map_or(tail, |_| TAIL_AFTER_BREAK),
-                since: cursor.last.map(|(time, _)| before(time)),
-                follow,
-            };
+            let request = cursor.request(&project_id, tail, follow);
             async move { client.stream_logs(request).await }
         },
-        LogCursor { last: None },
+        LogCursor::default(),
         patience,
     )
 }
 
 /// The position in the output: time and number of the last line. Numbers begin
 /// anew with each life of the sandbox, times do not.
-struct LogCursor {
+#[derive(Clone, Default)]
+pub(super) struct LogCursor {
     last: Option<((i64, i32), i64)>,
+}
+
+impl LogCursor {
+    /// Asks for what follows; `tail` holds only at the beginning.
+    pub(super) fn request(&self, project_id: &str, tail: i32, follow: bool) -> StreamLogsRequest {
+        StreamLogsRequest {
+            project_id: project_id.to_owned(),
+            tail: self.last.map_or(tail, |_| TAIL_AFTER_BREAK),
+            since: self.last.map(|(time, _)| before(time)),
+            follow,
+        }
+    }
 }
 
 impl Cursor for LogCursor {

@@ -5,6 +5,7 @@
 //! - [`error`]: what can go wrong, sorted once.
 //! - `calls`: one method per RPC.
 //! - [`resume`] and [`backoff`]: streams that survive a break without a gap.
+//! - [`link`]: the connection of the full-screen client, with all it follows.
 //!
 //! It prints nothing, draws nothing, and decides nothing about what an answer
 //! means to people. Text in answers is as the daemon sent it; whoever shows it
@@ -16,6 +17,7 @@ mod calls;
 mod connect;
 pub mod credentials;
 pub mod error;
+pub mod link;
 pub mod logs;
 pub mod resume;
 pub mod watch;
@@ -144,6 +146,16 @@ impl Client {
         let fresh = held_entry(&entry)?;
         self.inner.options.store.save(self.address(), &entry)?;
         *self.inner.held.lock().await = Some(fresh);
+        Ok(())
+    }
+
+    /// Forgets the kept session.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn forget_session(&self) -> Result<(), Error> {
+        self.inner.options.store.remove(self.address())?;
+        *self.inner.held.lock().await = None;
         Ok(())
     }
 

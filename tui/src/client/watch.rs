@@ -63,6 +63,7 @@ pub fn watch(client: &Client, options: WatchOptions) -> Follow<Batch> {
 }
 
 /// The position in a project's log.
+#[derive(Clone)]
 pub(super) struct WatchCursor {
     /// The last sequence taken; `None` until the first answer where the reader
     /// asked for a snapshot.

@@ -1,12 +1,17 @@
 //! Text that is ready to be drawn: pieces with a meaning, in rows that fit.
 //!
-//! - [`role`]: what a piece means.
+//! - [`role`]: what a piece means. [`columns`] and [`wrap`]: making it fit.
+//! - [`markdown`]: prose. [`code`]: code, with the meanings of its words.
 //!
 //! Nothing here knows colours, the terminal or the daemon. Text that comes in
 //! has been cleaned where it entered the client (`sanitise`); widths are
 //! columns of a terminal, not characters.
 
+pub mod code;
+pub mod columns;
+pub mod markdown;
 pub mod role;
+pub mod wrap;
 
 use unicode_width::UnicodeWidthStr;
 

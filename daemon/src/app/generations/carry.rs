@@ -1,102 +1,30 @@
 //! The life of one generation, from its lease to its terminal event.
 
-use tokio_util::sync::CancellationToken;
-
 use std::sync::Arc;
 
-use super::super::context::{self, ContextInput, TurnSummary};
+use tokio_util::sync::CancellationToken;
+
 use super::super::gate::{self, Candidate, Stopped, Verdict};
 use super::super::reporter::Reporter;
 use super::Generations;
 use super::answer::{self, Call, CallEnd};
+use super::end::{Account, End, cancelled, judge};
 use super::revise::{self, Revised};
 use crate::domain::event::Event;
 use crate::domain::generation::{
-    AttemptKind, Ending, FailureReason, FinishReason, Generation, GenerationState, Outcome, Usage,
+    AttemptKind, Ending, FinishReason, Generation, GenerationState, Outcome,
 };
-use crate::domain::id::{GenerationId, RevisionId};
+use crate::domain::id::GenerationId;
 use crate::domain::project::Project;
 use crate::domain::revision::Health;
-use crate::domain::text::beginning;
 use crate::domain::tree::Tree;
 use crate::domain::{Error, Result};
 use crate::journal::{Fence, Lease};
-use crate::llm::{ChatRequest, Edge, Message, Role};
+use crate::llm::{ChatRequest, Edge};
 use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
-use crate::store::page::PageRequest;
-use crate::store::{attempts, generations as rows, projects, revisions};
+use crate::store::{generations as rows, projects, revisions};
 use crate::template::Template;
-
-/// Turns that are told to the model as short accounts.
-const TURNS_TOLD: i64 = 8;
-
-/// Bytes of what the model said in one of them.
-const SUMMARY_BYTES: usize = 400;
-
-/// How far a generation has come; what its end reports.
-#[derive(Default)]
-struct Account {
-    usage: Usage,
-    attempts: i32,
-    revision: Option<RevisionId>,
-    preview_url: Option<String>,
-}
-
-/// Why a generation ended other than READY.
-struct End {
-    outcome: Outcome,
-    reason: Option<FailureReason>,
-    message: String,
-}
-
-impl End {
-    fn failed(reason: FailureReason, message: impl Into<String>) -> Self {
-        Self {
-            outcome: Outcome::Failed,
-            reason: Some(reason),
-            message: message.into(),
-        }
-    }
-
-    fn of(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self {
-            outcome,
-            reason: None,
-            message: message.into(),
-        }
-    }
-}
-
-impl From<Error> for End {
-    /// An error that is nobody's fault but ours or the machine's.
-    fn from(error: Error) -> Self {
-        match error {
-            Error::DockerUnavailable(_) => Self::failed(
-                FailureReason::DockerUnavailable,
-                format!("{error}; start it, then send a prompt or start the sandbox"),
-            ),
-            Error::ImageMissing(_) => Self::failed(FailureReason::ImageMissing, error.to_string()),
-            Error::DbUnavailable | Error::DbTimeout | Error::StorageFull => {
-                Self::failed(FailureReason::DbUnavailable, error.to_string())
-            }
-            Error::SandboxLimit { .. }
-            | Error::SandboxDisk
-            | Error::UploadRejected { .. }
-            | Error::SandboxState(_) => {
-                Self::failed(FailureReason::SandboxFailed, error.to_string())
-            }
-            Error::Internal(cause) => {
-                tracing::error!(error = %crate::telemetry::chain(&*cause), "a generation failed unexpectedly");
-                Self::failed(
-                    FailureReason::Internal,
-                    "internal error; the daemon's log says more",
-                )
-            }
-            other => Self::failed(FailureReason::Internal, other.to_string()),
-        }
-    }
-}
 
 impl Generations {
     /// Carries a generation to its end and writes the terminal event. Whatever
@@ -215,21 +143,22 @@ impl Generations {
     }
 }
 
-struct Life<'a> {
-    generations: &'a Generations,
-    generation: &'a Generation,
-    reporter: &'a Reporter,
-    cancel: &'a CancellationToken,
+/// One generation on its way.
+pub(super) struct Life<'a> {
+    pub(super) generations: &'a Generations,
+    pub(super) generation: &'a Generation,
+    pub(super) reporter: &'a Reporter,
+    pub(super) cancel: &'a CancellationToken,
     /// The provider that it began with, whatever is chosen meanwhile.
-    edge: Arc<Edge>,
+    pub(super) edge: Arc<Edge>,
 }
 
 /// What a generation starts from.
-struct Base {
-    project: Project,
-    template: Template,
-    tree: Tree,
-    parent: Option<crate::domain::revision::Revision>,
+pub(super) struct Base {
+    pub(super) project: Project,
+    pub(super) template: Template,
+    pub(super) tree: Tree,
+    pub(super) parent: Option<crate::domain::revision::Revision>,
 }
 
 impl Life<'_> {
@@ -274,84 +203,6 @@ impl Life<'_> {
             template,
             tree,
             parent,
-        })
-    }
-
-    async fn request(&self, base: &Base) -> Result<ChatRequest> {
-        let parts = &self.generations.inner.parts;
-        let model = self.edge.resolve(Some(&self.generation.model)).await?;
-        let page = PageRequest::first(TURNS_TOLD);
-        let earlier =
-            rows::list(&parts.pool, self.generation.user_id, base.project.id, page).await?;
-        let mut turns = Vec::new();
-        for turn in earlier.into_iter().rev() {
-            if let Some(outcome) = turn.outcome {
-                turns.push(self.summary(turn, outcome).await?);
-            }
-        }
-        let max_tokens = model
-            .max_output_tokens
-            .and_then(|most| u32::try_from(most).ok())
-            .map_or(parts.max_tokens, |most| most.min(parts.max_tokens));
-        let context = context::build(&ContextInput {
-            template_note: &base.template.note,
-            project_name: &base.project.name,
-            project_description: &base.project.description,
-            tree: &base.tree,
-            turns: &turns,
-            prompt: &self.generation.prompt,
-            window_tokens: model
-                .context_tokens
-                .and_then(|tokens| u64::try_from(tokens).ok()),
-            max_output_tokens: u64::from(max_tokens),
-        });
-        if !context.omitted.is_empty() {
-            self.reporter
-                .note(vec![RowChange::SetGenerationOmitted {
-                    generation_id: self.generation.id,
-                    omitted: context.omitted,
-                }])
-                .await?;
-        }
-        Ok(ChatRequest {
-            model: model.id,
-            fallbacks: parts.fallbacks.clone(),
-            messages: context
-                .messages
-                .into_iter()
-                .map(|(role, content)| Message {
-                    role: match role {
-                        context::Role::System => Role::System,
-                        context::Role::User => Role::User,
-                        context::Role::Assistant => Role::Assistant,
-                    },
-                    content,
-                })
-                .collect(),
-            // Never more than was asked for, which is of this width.
-            max_tokens: u32::try_from(context.max_output_tokens).unwrap_or(max_tokens),
-        })
-    }
-
-    /// A turn as the model is told of it: what it said first, what it changed.
-    async fn summary(&self, turn: Generation, outcome: Outcome) -> Result<TurnSummary> {
-        let pool = &self.generations.inner.parts.pool;
-        let answer = attempts::of_generation(pool, turn.id)
-            .await?
-            .into_iter()
-            .next_back()
-            .map(|attempt| attempt.answer)
-            .unwrap_or_default();
-        let prose = answer.split("<kiln-").next().unwrap_or("").trim();
-        let changed_files = match turn.revision_id {
-            Some(revision) => revisions::changed_paths(pool, revision).await?,
-            None => vec![],
-        };
-        Ok(TurnSummary {
-            prompt: turn.prompt,
-            summary: beginning(prose, SUMMARY_BYTES).to_owned(),
-            outcome,
-            changed_files,
         })
     }
 
@@ -470,37 +321,6 @@ impl Life<'_> {
         self.reporter.emit(events, changes).await?;
         Ok(())
     }
-}
-
-/// What the end of a model call means for the generation.
-fn judge(call: Call) -> Result<Call, End> {
-    match &call.end {
-        CallEnd::Cancelled => Err(cancelled()),
-        CallEnd::Failed(error) => Err(End::failed(error.reason, error.message.clone())),
-        CallEnd::Finished(FinishReason::Length) => Err(End::of(
-            Outcome::Truncated,
-            "the answer was cut off at the model's limit of tokens; nothing was applied: ask for less at once, \
-             or choose a model with a longer answer",
-        )),
-        CallEnd::Finished(FinishReason::ContentFilter) => Err(End::failed(
-            FailureReason::ContentFiltered,
-            "the provider's filter stopped the answer; nothing was applied",
-        )),
-        CallEnd::Finished(FinishReason::Error) => Err(End::failed(
-            FailureReason::UpstreamError,
-            "the provider reported an error; nothing was applied",
-        )),
-        CallEnd::Finished(FinishReason::Stop | FinishReason::Unknown | FinishReason::Cancelled) => {
-            Ok(call)
-        }
-    }
-}
-
-fn cancelled() -> End {
-    End::of(
-        Outcome::Cancelled,
-        "cancelled; what had been written is in the log",
-    )
 }
 
 struct Entering {

@@ -5,6 +5,8 @@
 
 mod answer;
 mod carry;
+mod end;
+mod request;
 mod revise;
 
 pub(crate) use self::revise::{entry, load};

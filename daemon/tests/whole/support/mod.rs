@@ -8,6 +8,7 @@ pub(crate) mod docker;
 pub(crate) mod http;
 pub(crate) mod model;
 mod ran;
+pub(crate) mod terminal;
 
 use std::time::Duration;
 

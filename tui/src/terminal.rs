@@ -1,0 +1,159 @@
+//! The terminal as a resource: taken for the full-screen client, and given back
+//! as it was on every way out, panics and signals included.
+//!
+//! Nothing is drawn here. The rest of the client never sets a mode by itself.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{
+    DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste,
+    EnableFocusChange, EnableMouseCapture,
+};
+use crossterm::terminal::{
+    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+/// Whether the terminal is ours now. Written by whoever takes or gives back;
+/// read by the panic hook, which must not mend what is not broken.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Why the full-screen client cannot be shown here.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// Standard input or output is a file or a pipe.
+    #[error("not a terminal: the full-screen client needs one on standard input and output")]
+    NoTerminal,
+    /// It says of itself that it can do nothing.
+    #[error("this terminal (TERM={0}) cannot place text: use another one, or the commands")]
+    Dumb(String),
+}
+
+/// The terminal, in full-screen mode. Dropping it gives it back.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+    mouse: bool,
+}
+
+/// Whether a full-screen client can be shown.
+///
+/// # Errors
+/// If not: why.
+pub fn check() -> Result<(), Unusable> {
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() {
+        return Err(Unusable::NoTerminal);
+    }
+    match std::env::var("TERM") {
+        Ok(term) if term == "dumb" => Err(Unusable::Dumb(term)),
+        _ => Ok(()),
+    }
+}
+
+impl Screen {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// If it does not let itself be taken; it is then as before.
+    pub fn take(mouse: bool) -> io::Result<Self> {
+        give_back_on_panic();
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        let mut screen = Self { terminal, mouse };
+        screen.enter()?;
+        Ok(screen)
+    }
+
+    /// What draws.
+    pub fn terminal(&mut self) -> &mut Terminal<CrosstermBackend<Stdout>> {
+        &mut self.terminal
+    }
+
+    /// Switches the mouse. Without it the terminal's own selection works.
+    ///
+    /// # Errors
+    /// If the terminal cannot be written to.
+    pub fn set_mouse(&mut self, mouse: bool) -> io::Result<()> {
+        if mouse == self.mouse {
+            return Ok(());
+        }
+        self.mouse = mouse;
+        if mouse {
+            execute!(io::stdout(), EnableMouseCapture)
+        } else {
+            execute!(io::stdout(), DisableMouseCapture)
+        }
+    }
+
+    /// Gives the terminal back for a while: to an editor, or to the shell.
+    pub fn leave(&mut self) {
+        give_back();
+    }
+
+    /// Takes it again, with nothing on it.
+    ///
+    /// # Errors
+    /// If it does not let itself be taken.
+    pub fn enter(&mut self) -> io::Result<()> {
+        TAKEN.store(true, Ordering::SeqCst);
+        let taken = self.try_enter();
+        if taken.is_err() {
+            give_back();
+        }
+        taken
+    }
+
+    fn try_enter(&mut self) -> io::Result<()> {
+        enable_raw_mode()?;
+        execute!(
+            io::stdout(),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableFocusChange,
+            cursor::Hide
+        )?;
+        if self.mouse {
+            execute!(io::stdout(), EnableMouseCapture)?;
+        }
+        self.terminal.clear()
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+/// Puts the terminal back as it was, if it is ours. A terminal that is gone
+/// needs no mending.
+pub fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout();
+    let _ = execute!(
+        out,
+        DisableMouseCapture,
+        DisableFocusChange,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}
+
+/// A panic is shown on the ordinary screen, not on one that goes away with it.
+fn give_back_on_panic() {
+    static HOOKED: AtomicBool = AtomicBool::new(false);
+    if HOOKED.swap(true, Ordering::SeqCst) {
+        return;
+    }
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        give_back();
+        before(panic);
+    }));
+}

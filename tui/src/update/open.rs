@@ -1,0 +1,40 @@
+//! Going from one screen to another, without losing what was being written.
+
+use crate::effect::Effect;
+use crate::model::project::{Project, Sandbox};
+use crate::model::workspace::Workspace;
+use crate::model::{Model, ProjectsScreen, Screen};
+
+/// Opens a project.
+pub(super) fn workspace(model: &mut Model, project: Project, effects: &mut Vec<Effect>) {
+    effects.extend(draft(model));
+    let draft = model.drafts.get(&project.id).cloned().unwrap_or_default();
+    let lives = matches!(project.sandbox, Sandbox::Running | Sandbox::Starting);
+    let mut workspace = Workspace::new(project, &draft, model.ascii);
+    workspace.log_life = u64::from(lives);
+    model.overlays.clear();
+    model.screen = Screen::Workspace(Box::new(workspace));
+    model.changed = true;
+}
+
+/// Goes to the projects; the one that was open is selected.
+pub(super) fn projects(model: &mut Model, effects: &mut Vec<Effect>) {
+    effects.extend(draft(model));
+    let mut screen = ProjectsScreen::default();
+    if let Some(workspace) = model.workspace() {
+        screen.list.select(&workspace.project.id);
+    }
+    model.overlays.clear();
+    model.screen = Screen::Projects(screen);
+    super::scroll::refresh_projects(model);
+    model.changed = true;
+}
+
+/// What is to be kept of the prompt that is being written.
+pub(super) fn draft(model: &Model) -> Option<Effect> {
+    let workspace = model.workspace()?;
+    Some(Effect::KeepDraft {
+        key: workspace.project.id.clone(),
+        text: workspace.prompt.draft().to_owned(),
+    })
+}

@@ -1,0 +1,201 @@
+//! What surrounds every screen: who and where one is, how the connection is,
+//! what keys do here, and what just happened.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::rows;
+use crate::keymap::Action;
+use crate::model::Model;
+use crate::model::connection::Connection;
+use crate::text::{Role, Row};
+use crate::update::input;
+
+/// What turns while something goes on.
+const SPINNER: [&str; 8] = ["⣾", "⣽", "⣻", "⢿", "⡿", "⣟", "⣯", "⣷"];
+const SPINNER_ASCII: [&str; 4] = ["|", "/", "-", "\\"];
+/// How long each of its positions is seen; milliseconds.
+const TURN_MS: i64 = 120;
+
+/// The first line: the client, the place, and the connection at its end.
+pub(super) fn header(model: &Model, place: &Row, area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    rows::clear(area, buf, theme.raised());
+    let state = connection(model, area.width);
+    let width = u16::try_from(state.width())
+        .unwrap_or(u16::MAX)
+        .min(area.width);
+    let mut left = Row::new(Role::Heading, " kiln ");
+    if !place.pieces.is_empty() {
+        left.push(Role::Dim, if model.ascii { "> " } else { "› " });
+        left.pieces.extend(place.pieces.iter().cloned());
+    }
+    let room = Rect {
+        width: area.width.saturating_sub(width + 1),
+        ..area
+    };
+    rows::line(&left, room, buf, theme);
+    rows::right(&state, area, buf, theme);
+}
+
+/// The connection in a few words.
+fn connection(model: &Model, width: u16) -> Row {
+    let sign = |unicode, ascii| if model.ascii { ascii } else { unicode };
+    let mut row = match &model.connection {
+        Connection::Connecting => Row::new(Role::Running, format!("{} connecting", spinner(model))),
+        Connection::Online => Row::new(Role::Ok, sign("●", "*")).add(Role::Dim, " online"),
+        Connection::Waiting {
+            retry_at_ms,
+            attempt,
+            ..
+        } => {
+            let seconds = (retry_at_ms - model.now_ms).max(0).div_euclid(1000) + 1;
+            let again = if *retry_at_ms <= model.now_ms {
+                "trying".to_owned()
+            } else {
+                format!("next try in {seconds} s")
+            };
+            let tries = if *attempt > 1 {
+                format!(" ({attempt})")
+            } else {
+                String::new()
+            };
+            Row::new(Role::Error, format!("{} offline", sign("○", "o")))
+                .add(Role::Warn, format!(" · {again}{tries}"))
+        }
+        Connection::SignIn { .. } => {
+            Row::new(Role::Warn, sign("◌", "o")).add(Role::Warn, " not signed in")
+        }
+        Connection::Refused { .. } => Row::new(Role::Error, sign("✗", "x"))
+            .add(Role::Error, " cannot connect · Ctrl-R tries again"),
+    };
+    if width >= 100
+        && let Some(account) = &model.account
+        && !account.name.is_empty()
+    {
+        row.push(Role::Dim, format!(" · {}", account.name));
+    }
+    row.push(Role::Text, " ");
+    row
+}
+
+/// Why there is no connection, where there is none: one sentence.
+#[must_use]
+pub(super) fn trouble(model: &Model) -> Option<Row> {
+    match &model.connection {
+        Connection::Waiting { failure, .. } | Connection::Refused { failure } => {
+            Some(Row::new(Role::Warn, failure.sentence()))
+        }
+        Connection::Connecting | Connection::Online | Connection::SignIn { .. } => None,
+    }
+}
+
+/// Something that turns with the time.
+#[must_use]
+pub(super) fn spinner(model: &Model) -> &'static str {
+    let turn = usize::try_from(model.now_ms / TURN_MS).unwrap_or(0);
+    if model.ascii {
+        SPINNER_ASCII[turn % SPINNER_ASCII.len()]
+    } else {
+        SPINNER[turn % SPINNER.len()]
+    }
+}
+
+/// The last line: what keys do here, as many as fit.
+pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    rows::clear(area, buf, theme.raised());
+    let typing = input::is_typing(model);
+    let mut row = Row::new(Role::Text, " ");
+    for (action, word) in actions {
+        let Some(chord) = model.keymap.hint(*action, typing) else {
+            continue;
+        };
+        let key = chord.to_string();
+        let wanted = row.width() + key.chars().count() + word.chars().count() + 3;
+        if wanted > usize::from(area.width) {
+            break;
+        }
+        row.push(Role::Accent, key);
+        row.push(Role::Dim, format!(" {word}  "));
+    }
+    rows::line(
+        &row,
+        Rect {
+            width: area.width,
+            ..area
+        },
+        buf,
+        theme,
+    );
+}
+
+/// What just happened, over the right of the lines above the hints.
+pub(super) fn notices(model: &Model, area: Rect, buf: &mut Buffer) {
+    let theme = model.theme();
+    let width = area.width.saturating_sub(4).min(90);
+    let mut bottom = area.bottom().saturating_sub(2);
+    for notice in model.notices.shown().iter().rev() {
+        let text = wrapped(&notice.text, usize::from(width.saturating_sub(4)));
+        let height = u16::try_from(text.len()).unwrap_or(1);
+        let widest = text
+            .iter()
+            .map(|line| crate::text::columns::width(line))
+            .max();
+        let box_width = u16::try_from(widest.unwrap_or(0))
+            .unwrap_or(width)
+            .min(width)
+            + 4;
+        if bottom < height + 1 {
+            break;
+        }
+        let place = Rect::new(
+            area.right().saturating_sub(box_width + 1),
+            bottom - height,
+            box_width,
+            height,
+        );
+        rows::clear(place, buf, theme.raised());
+        for (line, y) in text.iter().zip(place.top()..) {
+            let sign = if model.ascii { "| " } else { "▌ " };
+            let row = Row::new(notice.role, sign).add(notice.role, line.clone());
+            rows::line(
+                &row,
+                Rect {
+                    y,
+                    height: 1,
+                    ..place
+                },
+                buf,
+                theme,
+            );
+        }
+        bottom -= height;
+    }
+}
+
+/// Text in lines that fit, cut between words.
+#[must_use]
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    use crate::text::columns;
+    let width = width.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        for range in columns::cut(word, width) {
+            let piece = &word[range];
+            let joined = columns::width(&line) + 1 + columns::width(piece);
+            if !line.is_empty() && joined > width {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(piece);
+        }
+    }
+    if !line.is_empty() || lines.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
