@@ -21,6 +21,9 @@ use ratatui::backend::CrosstermBackend;
 /// read by the panic hook, which must not mend what is not broken.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
+/// The exit code of a program that panicked, as Rust has it.
+const PANICKED: i32 = 101;
+
 /// Why the full-screen client cannot be shown here.
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
@@ -145,7 +148,9 @@ pub fn give_back() {
     let _ = out.flush();
 }
 
-/// A panic is shown on the ordinary screen, not on one that goes away with it.
+/// A panic is shown on the ordinary screen, not on one that goes away with it. It
+/// ends the client wherever it happens: one that lost a part of itself would
+/// draw over what was said of that.
 fn give_back_on_panic() {
     static HOOKED: AtomicBool = AtomicBool::new(false);
     if HOOKED.swap(true, Ordering::SeqCst) {
@@ -153,7 +158,11 @@ fn give_back_on_panic() {
     }
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
+        let was_taken = TAKEN.load(Ordering::SeqCst);
         give_back();
         before(panic);
+        if was_taken {
+            std::process::exit(PANICKED);
+        }
     }));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use kiln_proto::v1 as pb;
 use kiln_proto::v1::event::Body as Raw;
 
-use super::{name, project, sentence};
+use super::{name, path, project, sentence};
 use crate::model::event::{
     Body, Change, ChangeKind, Delta, Event, Finish, Outcome, Spent, State, Step,
 };
@@ -43,7 +43,7 @@ fn body(body: Raw) -> Body {
         Raw::FileStarted(started) => Body::FileStarted {
             operation: started.operation,
             edits: started.kind() == pb::OperationKind::Edit,
-            path: name(&started.path),
+            path: path(&started.path),
         },
         Raw::FileDelta(delta) => Body::FileDelta {
             operation: delta.operation,
@@ -131,7 +131,7 @@ fn operation(received: &pb::OperationReceived) -> crate::model::event::Operation
 
 fn change(change: &pb::FileChange) -> Change {
     Change {
-        path: name(&change.path),
+        path: path(&change.path),
         kind: match change.kind() {
             pb::FileChangeKind::Added => ChangeKind::Added,
             pb::FileChangeKind::Unspecified | pb::FileChangeKind::Modified => ChangeKind::Modified,

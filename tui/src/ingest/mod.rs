@@ -18,6 +18,8 @@ use crate::sanitise;
 
 /// Names and ids with more characters than this are cut.
 const NAME_MAX: usize = 200;
+/// Paths with more characters than this are cut. A revision has no longer ones.
+const PATH_MAX: usize = 240;
 /// Sentences for people with more characters than this are cut.
 const SENTENCE_MAX: usize = 2_000;
 
@@ -25,6 +27,12 @@ const SENTENCE_MAX: usize = 2_000;
 #[must_use]
 pub fn name(text: &str) -> String {
     cut(&sanitise::line(text), NAME_MAX)
+}
+
+/// Cleans a path. One of a revision is never cut, since it is asked for again.
+#[must_use]
+pub fn path(text: &str) -> String {
+    cut(&sanitise::line(text), PATH_MAX)
 }
 
 /// Cleans a sentence for people: one line, of a sane length.

@@ -3,6 +3,8 @@
 //! A query is taken as it is written: no character of it means anything but
 //! itself. Words are looked for one by one, in any order.
 
+use std::cmp::Reverse;
+
 use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use unicode_segmentation::UnicodeSegmentation;
@@ -57,7 +59,7 @@ pub fn rank<T: AsRef<str>>(query: &str, items: &[T]) -> Vec<Hit> {
             positions: bytes(item, &found),
         });
     }
-    hits.sort_by(|a, b| b.score.cmp(&a.score));
+    hits.sort_by_key(|hit| Reverse(hit.score));
     hits
 }
 

@@ -31,6 +31,9 @@ use crate::{update, view};
 
 /// The shortest time between two frames: 60 a second.
 const FRAME: Duration = Duration::from_micros(16_667);
+/// How long nobody types before a draft is kept, so that even a client that is
+/// killed loses next to nothing.
+const DRAFT_RESTS: Duration = Duration::from_secs(1);
 /// Messages taken together before the screen is drawn, so that a flood cannot
 /// keep it from being drawn.
 const BATCH: usize = 256;
@@ -57,6 +60,8 @@ struct Runtime {
     quit: bool,
     /// Whether the model changed since the last frame.
     dirty: bool,
+    /// When what is being written is to be kept.
+    keep_at: Option<Instant>,
 }
 
 /// Shows the client until the user leaves.
@@ -86,10 +91,13 @@ pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(
         input: Some(EventStream::new()),
         quit: false,
         dirty: false,
+        keep_at: None,
     };
     runtime.perform(first)?;
     let mut signals = Signals::listen()?;
     let mut drawn = Instant::now();
+    #[cfg(debug_assertions)]
+    runtime.fail_as_told();
 
     while !runtime.quit {
         let wake = runtime.next_wake(drawn);
@@ -99,8 +107,9 @@ pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(
                 if ended {
                     break;
                 }
-                // Back from a stop that we did not ask for.
-                runtime.perform(vec![Effect::Redraw])?;
+                // Back from a stop, which may not have asked: whoever had the
+                // terminal meanwhile left it as they like it.
+                runtime.away(|| ())?;
             }
             event = next_event(&mut runtime.input) => match event {
                 Some(Ok(event)) => runtime.input(event)?,
@@ -121,17 +130,15 @@ pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(
             }
         }
         while runtime.tasks.try_join_next().is_some() {}
+        if runtime.keep_at.is_some_and(|at| at <= Instant::now()) {
+            runtime.keep_drafts();
+        }
         if runtime.dirty && drawn.elapsed() >= FRAME && !runtime.quit {
             runtime.draw()?;
             drawn = Instant::now();
         }
     }
-    let left = update::leave(&runtime.model);
-    for effect in left {
-        if let Effect::KeepDraft { key, text } = effect {
-            runtime.memory.keep_draft(&key, &text);
-        }
-    }
+    runtime.keep_drafts();
     Ok(())
 }
 
@@ -152,6 +159,9 @@ impl Runtime {
             Event::FocusGained => Input::Focus(true),
             Event::FocusLost => Input::Focus(false),
         };
+        if matches!(input, Input::Key(_) | Input::Paste(_)) {
+            self.keep_at = Some(Instant::now() + DRAFT_RESTS);
+        }
         self.take(Msg::Input(input))
     }
 
@@ -176,9 +186,28 @@ impl Runtime {
             let wait = u64::try_from(at.saturating_sub(now_ms())).unwrap_or(0);
             Instant::now() + Duration::from_millis(wait)
         });
-        match (frame, tick) {
-            (Some(frame), Some(tick)) => Some(frame.min(tick)),
-            (wake, None) | (None, wake) => wake,
+        [frame, tick, self.keep_at].into_iter().flatten().min()
+    }
+
+    /// Keeps what is being written, for the next client.
+    fn keep_drafts(&mut self) {
+        self.keep_at = None;
+        for (key, text) in update::written(&self.model) {
+            self.memory.keep_draft(&key, &text);
+        }
+    }
+
+    /// For the tests of how the terminal is given back: there is no other way to
+    /// make the real program panic. Not in what is shipped.
+    #[cfg(debug_assertions)]
+    #[allow(clippy::panic, reason = "this is what it is for")]
+    fn fail_as_told(&mut self) {
+        match std::env::var("KILN_TEST_PANIC").as_deref() {
+            Ok("loop") => panic!("KILN_TEST_PANIC: the loop"),
+            Ok("task") => {
+                self.tasks.spawn(async { panic!("KILN_TEST_PANIC: the task") });
+            }
+            Ok(_) | Err(_) => {}
         }
     }
 

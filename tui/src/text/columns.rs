@@ -21,7 +21,7 @@ pub fn width(text: &str) -> usize {
     if is_plain(text) {
         return text.len();
     }
-    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    clusters(text).map(|(_, cluster)| cluster.columns).sum()
 }
 
 /// Whether every byte of a text is a column of its own.
@@ -69,8 +69,8 @@ pub fn cut_into(line: &str, columns: usize, mut row: impl FnMut(Range<usize>) ->
         }
     }
     let (mut start, mut used) = (0, 0);
-    for (at, cluster) in line.grapheme_indices(true) {
-        let wide = cluster_width(cluster, columns);
+    for (at, cluster) in clusters(line) {
+        let wide = cluster.columns_of(columns);
         if used + wide > columns {
             if !row(start..at) {
                 return;
@@ -91,11 +91,11 @@ pub fn words(line: &str, columns: usize) -> Vec<Range<usize>> {
     let (mut start, mut used) = (0, 0);
     // Where the row may be cut, and what is used up to there.
     let mut space: Option<(usize, usize)> = None;
-    for (at, cluster) in line.grapheme_indices(true) {
-        let wide = cluster_width(cluster, columns);
+    for (at, cluster) in clusters(line) {
+        let wide = cluster.columns_of(columns);
         if used + wide > columns {
             match space.take() {
-                Some((cut, before)) if cluster != " " => {
+                Some((cut, before)) if cluster.text != " " => {
                     rows.push(start..cut);
                     (start, used) = (cut, used - before);
                     if used + wide > columns {
@@ -110,7 +110,7 @@ pub fn words(line: &str, columns: usize) -> Vec<Range<usize>> {
             }
         }
         used += wide;
-        if cluster == " " {
+        if cluster.text == " " {
             space = Some((at + 1, used));
         }
     }
@@ -126,10 +126,13 @@ pub fn part(line: &str, from: usize, columns: usize) -> (usize, Range<usize>) {
         let start = from.min(line.len());
         return (0, start..(start + columns).min(line.len()));
     }
+    if columns == 0 {
+        return (0, line.len()..line.len());
+    }
     let mut column = 0;
     let mut begun: Option<(usize, usize)> = None;
-    for (at, cluster) in line.grapheme_indices(true) {
-        let wide = cluster_width(cluster, columns);
+    for (at, cluster) in clusters(line) {
+        let wide = cluster.columns_of(columns);
         if column >= from && begun.is_none() {
             begun = Some((column - from, at));
         }
@@ -145,11 +148,69 @@ pub fn part(line: &str, from: usize, columns: usize) -> (usize, Range<usize>) {
     }
 }
 
-/// Columns of a cluster in a row of so many.
-#[must_use]
-pub fn cluster_width(cluster: &str, columns: usize) -> usize {
-    let wide = cluster.width();
-    if wide > columns { 1.min(columns) } else { wide }
+/// A grapheme cluster and its columns.
+#[derive(Clone, Copy)]
+struct Cluster<'a> {
+    text: &'a str,
+    columns: usize,
+}
+
+impl Cluster<'_> {
+    /// Its columns in a row of so many.
+    fn columns_of(self, row: usize) -> usize {
+        if self.columns > row {
+            1.min(row)
+        } else {
+            self.columns
+        }
+    }
+}
+
+/// The clusters of a text with the bytes at which they begin. Most letters need
+/// no look into a table: that decides what a frame of wide characters costs.
+fn clusters(text: &str) -> impl Iterator<Item = (usize, Cluster<'_>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let rest = text.get(at..)?;
+        let mut chars = rest.chars();
+        let first = chars.next()?;
+        let next = chars.next();
+        let is_alone = next.is_none_or(|next| simple_columns(next).is_some());
+        let cluster = match simple_columns(first) {
+            Some(columns) if is_alone => Cluster {
+                text: &rest[..first.len_utf8()],
+                columns,
+            },
+            _ => {
+                let text = rest.graphemes(true).next()?;
+                Cluster {
+                    text,
+                    columns: text.width(),
+                }
+            }
+        };
+        let begin = at;
+        at += cluster.text.len();
+        Some((begin, cluster))
+    })
+}
+
+/// Columns of a character that joins no other of its kind.
+fn simple_columns(c: char) -> Option<usize> {
+    match c {
+        // ASCII, Latin, Greek, Cyrillic, frames and blocks.
+        ' '..='~'
+        | '\u{c0}'..='\u{24f}'
+        | '\u{391}'..='\u{3c9}'
+        | '\u{400}'..='\u{481}'
+        | '\u{2500}'..='\u{259f}' => Some(1),
+        // Kana without its marks, and Han.
+        '\u{3041}'..='\u{3096}'
+        | '\u{30a1}'..='\u{30fa}'
+        | '\u{3400}'..='\u{4dbf}'
+        | '\u{4e00}'..='\u{9fff}' => Some(2),
+        _ => None,
+    }
 }
 
 /// Adds a part of a line to a row: each cluster with the meaning of its first
@@ -190,14 +251,25 @@ pub fn paint(
         }
         return;
     }
-    for (at, cluster) in text.grapheme_indices(true) {
-        let shown = if cluster.width() > columns {
-            TOO_WIDE
-        } else {
-            cluster
-        };
-        row.push(role_at(part.start + at).0, shown);
+    // What has one meaning is added in one go.
+    let (mut role, mut end) = role_at(part.start);
+    let mut begun = 0;
+    for (at, cluster) in clusters(text) {
+        let is_over = part.start + at >= end;
+        let is_too_wide = cluster.columns > columns;
+        if is_over || is_too_wide {
+            row.push(role, &text[begun..at]);
+            begun = at;
+        }
+        if is_over {
+            (role, end) = role_at(part.start + at);
+        }
+        if is_too_wide {
+            row.push(role, TOO_WIDE);
+            begun = at + cluster.text.len();
+        }
     }
+    row.push(role, &text[begun..]);
 }
 
 /// Cuts a text to a number of columns, with an ellipsis where it was cut.
@@ -209,8 +281,10 @@ pub fn fit(text: &str, columns: usize) -> String {
     if columns == 0 {
         return String::new();
     }
-    let (pad, part) = part(text, 0, columns - 1);
-    format!("{}{}…", " ".repeat(pad), &text[part])
+    let (_, part) = part(text, 0, columns - 1);
+    let mut row = Row::default();
+    paint(&mut row, text, part, columns - 1, &[], &[]);
+    format!("{}…", row.plain())
 }
 
 #[cfg(test)]
@@ -242,6 +316,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_wide_for_a_cut_is_replaced() {
+        assert_eq!(fit("漢a", 2), "\u{fffd}…");
+        assert_eq!(fit("漢字a", 4), "漢…");
+        assert_eq!(fit("漢a", 0), "");
+    }
+
+    #[test]
+    fn every_simple_character_is_a_cluster_of_the_columns_that_the_table_says() {
+        let simple = |c: &char| simple_columns(*c).is_some();
+        for c in ('\0'..=char::MAX).filter(simple) {
+            let pair = format!("{c}{c}");
+            assert_eq!(c.to_string().width(), simple_columns(c).unwrap(), "{c:?}");
+            assert_eq!(pair.graphemes(true).count(), 2, "{c:?}");
+        }
+    }
+
+    #[test]
     fn meanings_follow_the_bytes() {
         let mut row = Row::default();
         let runs = [(3, Role::CodeKeyword), (9, Role::Text)];
@@ -270,6 +361,17 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn clusters_are_those_of_the_tables(text in prop_oneof![
+            line(),
+            prop::collection::vec(any::<char>(), 0..20).prop_map(String::from_iter),
+            "[ -~À-ɏΑ-ωЀ-ҁ─-▟ぁ-ゖァ-ヺ一-龥\u{300}\u{3099}\u{200d}\u{fe0f}\u{600}क\u{94d}각ᄀ👨🇩]{0,20}",
+        ]) {
+            let ours: Vec<_> = clusters(&text).map(|(at, c)| (at, c.text, c.columns)).collect();
+            let theirs: Vec<_> = text.grapheme_indices(true).map(|(at, c)| (at, c, c.width())).collect();
+            prop_assert_eq!(ours, theirs);
+        }
+
         #[test]
         fn rows_together_are_the_line_and_none_is_too_wide(line in line(), columns in 1usize..=200) {
             for rows in [cut(&line, columns), words(&line, columns)] {

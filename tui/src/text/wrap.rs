@@ -24,15 +24,23 @@ pub fn wrap(row: &Row, first: &Row, rest: &Row, width: usize) -> Vec<Row> {
     columns::words(&text, room)
         .into_iter()
         .enumerate()
-        .map(|(index, part)| {
+        .filter_map(|(index, part)| {
             let mut out = match (with_lead, index) {
                 (false, _) => Row::default(),
                 (true, 0) => first.clone(),
                 (true, _) => rest.clone(),
             };
-            let kept = part.start..part.start + text[part.clone()].trim_end_matches(' ').len();
-            columns::paint(&mut out, &text, kept, room, &runs, &[]);
-            out
+            let end = part.start + text[part.clone()].trim_end_matches(' ').len();
+            // Between two rows no space is seen.
+            let start = match index {
+                0 => part.start,
+                _ => part.end - text[part.clone()].trim_start_matches(' ').len(),
+            };
+            if index > 0 && start >= end {
+                return None;
+            }
+            columns::paint(&mut out, &text, start..end, room, &runs, &[]);
+            Some(out)
         })
         .collect()
 }
@@ -61,7 +69,8 @@ pub fn cut(row: &Row, width: usize) -> Row {
             continue;
         }
         let (_, part) = columns::part(&piece.text, 0, left);
-        out.push(piece.role, &piece.text[part]);
+        let runs = [(usize::MAX, piece.role)];
+        columns::paint(&mut out, &piece.text, part, left, &runs, &[]);
         break;
     }
     if width > 0 {

@@ -9,6 +9,16 @@ use crate::model::overlay::{AskedFor, ModelFor, Overlay};
 use crate::model::purpose::Purpose;
 use crate::model::workspace::Pane;
 
+/// The prompt of a new project that is being written, under its key: none yet.
+pub(super) fn draft(model: &Model) -> Option<(String, String)> {
+    model.overlays.iter().find_map(|overlay| match overlay {
+        Overlay::Ask(ask) if ask.purpose == AskedFor::NewProject => {
+            Some((String::new(), ask.form.value(0).to_owned()))
+        }
+        _ => None,
+    })
+}
+
 /// Characters of a name at most, as the schema says.
 const NAME_MAX: usize = 100;
 

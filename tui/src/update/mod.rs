@@ -51,10 +51,13 @@ pub fn update(model: &mut Model, msg: Msg, now_ms: i64) -> Vec<Effect> {
     effects
 }
 
-/// What is to be kept when the client ends.
+/// What is being written, by the key under which it is kept.
 #[must_use]
-pub fn leave(model: &Model) -> Vec<Effect> {
-    open::draft(model).into_iter().collect()
+pub fn written(model: &Model) -> Vec<(String, String)> {
+    open::draft(model)
+        .into_iter()
+        .chain(ask::draft(model))
+        .collect()
 }
 
 /// Says what is to be followed, where that changed.

@@ -119,9 +119,8 @@ fn sandbox_is(model: &mut Model, before: Sandbox, now: Sandbox) {
     let Some(workspace) = model.workspace_mut() else {
         return;
     };
-    let lives = matches!(now, Sandbox::Running | Sandbox::Starting);
-    let lived = matches!(before, Sandbox::Running | Sandbox::Starting);
-    if lives && (!lived || workspace.log_life == 0) {
+    let runs = now == Sandbox::Running;
+    if runs && (before != Sandbox::Running || workspace.log_life == 0) {
         workspace.log_life += 1;
     }
 }
@@ -157,6 +156,7 @@ fn happened(
     let mut list_files = false;
     let mut deleted = false;
     let mut over = false;
+
     let mut sandbox = None;
     for event in events {
         match &event.body {
@@ -184,6 +184,13 @@ fn happened(
     if seen >= head && !workspace.caught_up {
         workspace.caught_up = true;
         list_files = true;
+        // What was sent in other runs can be brought back here too.
+        let sent: Vec<String> = workspace
+            .conversation
+            .prompts()
+            .map(str::to_owned)
+            .collect();
+        workspace.prompt.remember(sent.iter().map(String::as_str));
     }
     if list_files && workspace.caught_up {
         ask_for_files(model, effects);
@@ -194,6 +201,10 @@ fn happened(
         let before = workspace.project.sandbox;
         workspace.project.sandbox = now;
         sandbox_is(model, before, now);
+    }
+    if over && live {
+        // What was said of the way there is old now.
+        model.notices.clear();
     }
     if over && live && !focused {
         effects.push(Effect::Bell);

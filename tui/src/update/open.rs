@@ -7,9 +7,9 @@ use crate::model::{Model, ProjectsScreen, Screen};
 
 /// Opens a project.
 pub(super) fn workspace(model: &mut Model, project: Project, effects: &mut Vec<Effect>) {
-    effects.extend(draft(model));
+    keep(model, effects);
     let draft = model.drafts.get(&project.id).cloned().unwrap_or_default();
-    let lives = matches!(project.sandbox, Sandbox::Running | Sandbox::Starting);
+    let lives = project.sandbox == Sandbox::Running;
     let mut workspace = Workspace::new(project, &draft, model.ascii);
     workspace.log_life = u64::from(lives);
     model.overlays.clear();
@@ -19,7 +19,7 @@ pub(super) fn workspace(model: &mut Model, project: Project, effects: &mut Vec<E
 
 /// Goes to the projects; the one that was open is selected.
 pub(super) fn projects(model: &mut Model, effects: &mut Vec<Effect>) {
-    effects.extend(draft(model));
+    keep(model, effects);
     let mut screen = ProjectsScreen::default();
     if let Some(workspace) = model.workspace() {
         screen.list.select(&workspace.project.id);
@@ -30,11 +30,18 @@ pub(super) fn projects(model: &mut Model, effects: &mut Vec<Effect>) {
     model.changed = true;
 }
 
-/// What is to be kept of the prompt that is being written.
-pub(super) fn draft(model: &Model) -> Option<Effect> {
+/// The prompt that is being written, and its project.
+pub(super) fn draft(model: &Model) -> Option<(String, String)> {
     let workspace = model.workspace()?;
-    Some(Effect::KeepDraft {
-        key: workspace.project.id.clone(),
-        text: workspace.prompt.draft().to_owned(),
-    })
+    let text = workspace.prompt.draft().to_owned();
+    Some((workspace.project.id.clone(), text))
+}
+
+/// Keeps the prompt that is being written, for this run of the client and for
+/// the next.
+fn keep(model: &mut Model, effects: &mut Vec<Effect>) {
+    if let Some((key, text)) = draft(model) {
+        model.drafts.insert(key.clone(), text.clone());
+        effects.push(Effect::KeepDraft { key, text });
+    }
 }

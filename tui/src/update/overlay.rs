@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::{action, ask, provider};
 use crate::effect::{Call, Effect};
-use crate::keymap::Action;
+use crate::keymap::{Action, Scope};
 use crate::model::list::FilterList;
 use crate::model::overlay::{
     Ask, Confirm, Confirmed, ModelFor, Overlay, PaletteItem, ProviderChoice,
@@ -16,13 +16,12 @@ use crate::model::{Model, Screen};
 pub(super) fn palette(model: &mut Model) {
     let scopes = super::input::scopes(model);
     let in_workspace = model.workspace().is_some();
-    let items = Action::ALL
+    let mut items: Vec<PaletteItem> = Action::ALL
         .iter()
         .copied()
         .filter(|action| action.entry().palette)
         .filter(|action| {
             // In a workspace a pane's own actions can be found from any pane.
-            use crate::keymap::Scope;
             match action.entry().scope {
                 Scope::Conversation | Scope::Logs | Scope::Prompt | Scope::Workspace => {
                     in_workspace
@@ -36,8 +35,15 @@ pub(super) fn palette(model: &mut Model) {
                 Scope::Page => false,
             }
         })
+        .filter(|action| *action != Action::Retry || !model.connection.is_online())
         .map(|action| PaletteItem { action })
         .collect();
+    // What belongs to this place comes first.
+    items.sort_by_key(|item| {
+        let scope = item.action.entry().scope;
+        let far = scopes.iter().position(|known| *known == scope);
+        (scope == Scope::Everywhere, far.unwrap_or(scopes.len()))
+    });
     model
         .overlays
         .push(Overlay::Palette(FilterList::new(items)));

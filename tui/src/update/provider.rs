@@ -63,14 +63,9 @@ pub(super) fn select(model: &mut Model, effects: &mut Vec<Effect>) {
             Some(endpoint) => Source::Endpoint(endpoint.base_url.clone()),
             None => return,
         },
-        Some(Line::Demo) => {
-            // Nothing has to be changed for what serves already.
-            if choice.first_run {
-                model.overlays.pop();
-                return;
-            }
-            Source::Demo
-        }
+        // Said to the daemon even where it serves already: then it was chosen, and
+        // nobody is asked again.
+        Some(Line::Demo) => Source::Demo,
         None => return,
     };
     send(model, source, effects);

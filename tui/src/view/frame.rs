@@ -4,10 +4,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::rows;
+use super::{layout, rows};
 use crate::keymap::Action;
 use crate::model::Model;
 use crate::model::connection::Connection;
+use crate::model::overlay::Overlay;
 use crate::text::{Role, Row};
 use crate::update::input;
 
@@ -106,6 +107,28 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
     let theme = model.theme();
     rows::clear(area, buf, theme.raised());
     let typing = input::is_typing(model);
+    // What lies over a screen has the keys, and has its own.
+    let over: &[(Action, &str)] = match model.overlays.last() {
+        Some(Overlay::Page(page)) if page.copies.is_empty() => {
+            &[(Action::PageDown, "more"), (Action::Back, "close")]
+        }
+        Some(Overlay::Page(_)) => &[(Action::Copy, "copy"), (Action::Back, "close")],
+        Some(Overlay::Confirm(_)) => &[(Action::Back, "leave it")],
+        Some(Overlay::Ask(_)) => &[(Action::Send, "take it"), (Action::Back, "close")],
+        Some(
+            Overlay::Palette(_)
+            | Overlay::Models { .. }
+            | Overlay::Provider(_)
+            | Overlay::Settings(_),
+        ) => &[
+            (Action::Select, "take it"),
+            (Action::Up, "up"),
+            (Action::Down, "down"),
+            (Action::Back, "close"),
+        ],
+        None => actions,
+    };
+    let actions = over;
     let mut row = Row::new(Role::Text, " ");
     for (action, word) in actions {
         let Some(chord) = model.keymap.hint(*action, typing) else {
@@ -134,7 +157,15 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
 pub(super) fn notices(model: &Model, area: Rect, buf: &mut Buffer) {
     let theme = model.theme();
     let width = area.width.saturating_sub(4).min(90);
-    let mut bottom = area.bottom().saturating_sub(2);
+    // Where nobody writes or reads what matters: above the prompt and its status.
+    let mut bottom = match model.workspace() {
+        Some(workspace) => {
+            layout::workspace((area.width, area.height), workspace)
+                .status
+                .y
+        }
+        None => area.bottom().saturating_sub(1),
+    };
     for notice in model.notices.shown().iter().rev() {
         let text = wrapped(&notice.text, usize::from(width.saturating_sub(4)));
         let height = u16::try_from(text.len()).unwrap_or(1);

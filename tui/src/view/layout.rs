@@ -11,7 +11,7 @@ pub const SMALLEST: (u16, u16) = (40, 10);
 /// From here on the conversation has something beside it.
 const TWO_COLUMNS: u16 = 110;
 /// From here on everything is seen at once.
-const THREE_COLUMNS: u16 = 180;
+const ALL_AT_ONCE: u16 = 180;
 /// Columns of the tree where it stands beside a file.
 const TREE: u16 = 32;
 /// Rows of a prompt at most, its rule included.
@@ -109,7 +109,7 @@ pub fn workspace(size: (u16, u16), of: &Workspace) -> WorkspaceLayout {
         ..WorkspaceLayout::default()
     };
     let body = Rect::new(0, 1, width, status.y.saturating_sub(1));
-    if width >= THREE_COLUMNS {
+    if width >= ALL_AT_ONCE {
         three(&mut layout, body);
     } else if width >= TWO_COLUMNS {
         two(&mut layout, body, of);
@@ -164,20 +164,21 @@ fn two(layout: &mut WorkspaceLayout, body: Rect, of: &Workspace) {
 }
 
 fn three(layout: &mut WorkspaceLayout, body: Rect) {
-    let (conversation, first, rest) = split(body, body.width * 2 / 5);
-    let (files, second, logs) = split(rest, rest.width * 11 / 20);
+    let (conversation, separator, side) = split(body, body.width * 2 / 5);
     layout.conversation = Some(titled(conversation));
-    layout.logs = Some(titled(logs));
-    layout.separators = [Some(first), Some(second)];
-    layout.tree = Some(titled(Rect {
-        width: TREE,
-        ..files
-    }));
-    layout.viewer = Some(titled(Rect {
-        x: files.x + TREE + 1,
-        width: files.width.saturating_sub(TREE + 1),
-        ..files
-    }));
+    layout.separators = [Some(separator), None];
+    let upper = side.height * 3 / 5;
+    let (tree, between, viewer) = split(
+        Rect {
+            height: upper,
+            ..side
+        },
+        TREE,
+    );
+    layout.tree = Some(titled(tree));
+    layout.viewer = Some(titled(viewer));
+    layout.separators[1] = Some(between);
+    layout.logs = Some(titled(below(side, upper)));
 }
 
 fn split(area: Rect, left: u16) -> (Rect, Rect, Rect) {

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 
-use super::super::support::terminal::{Terminal, ctrl};
+use super::super::support::terminal::ENTER;
 use super::super::support::{Deployment, until};
-use super::open;
+use super::{empty_project, open};
 
 #[tokio::test]
 async fn a_terminal_is_given_back_on_sigterm_and_on_hangup() {
-    let kiln = Deployment::on_a_server().await;
+    let kiln = Deployment::new();
     for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
         let mut terminal = open(&kiln, 80, 24);
         terminal.sees("kiln").await;
@@ -21,43 +21,21 @@ async fn a_terminal_is_given_back_on_sigterm_and_on_hangup() {
 }
 
 #[tokio::test]
-async fn a_panic_is_read_on_the_ordinary_screen() {
-    let mut kiln = Deployment::on_a_server().await;
-    kiln.set("KILN_TEST_PANIC", "1");
-    let mut terminal = open(&kiln, 100, 24);
-    terminal.sees("panicked").await;
-    assert_ne!(terminal.ended().await, 0);
-}
-
-#[tokio::test]
-async fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
-    let kiln = Deployment::on_a_server().await;
-    // A shell with job control around it, as for a user.
-    let client = kiln.command(&[]);
-    let shell = kiln.program(std::path::Path::new("/bin/bash"), &["--norc", "-i"]);
-    let mut terminal = Terminal::start(&shell, 90, 24);
-    terminal.press(&format!(
-        "PS1='ready> '; {}\r",
-        client.get_program().to_string_lossy()
-    ));
-    terminal.sees("offline").await;
-    terminal.press(&ctrl('z'));
-    terminal.sees("Stopped").await;
-    assert!(!terminal.is_full_screen());
-    terminal.press("echo the shell $((40 + 2))\r");
-    terminal.sees("the shell 42").await;
-    terminal.press("fg\r");
-    terminal.sees("offline").await;
-    assert!(terminal.is_full_screen());
-    terminal.press("q");
-    terminal.sees("ready> ").await;
-    terminal.press("exit\r");
-    terminal.ended().await;
+async fn a_panic_anywhere_is_read_on_the_ordinary_screen() {
+    let mut kiln = Deployment::new();
+    for part in ["loop", "task"] {
+        kiln.set("KILN_TEST_PANIC", part);
+        let mut terminal = open(&kiln, 100, 24);
+        assert_eq!(terminal.ended().await, 101, "{part}");
+        terminal.sees("panicked").await;
+        terminal.sees(&format!("KILN_TEST_PANIC: the {part}")).await;
+        assert!(!terminal.is_full_screen());
+    }
 }
 
 #[tokio::test]
 async fn a_window_of_one_cell_and_back_is_no_trouble() {
-    let kiln = Deployment::on_a_server().await;
+    let kiln = Deployment::new();
     let mut terminal = open(&kiln, 80, 24);
     terminal.sees("offline").await;
     terminal.resize(1, 1);
@@ -76,7 +54,7 @@ async fn a_window_of_one_cell_and_back_is_no_trouble() {
 
 #[tokio::test]
 async fn without_colour_none_is_written() {
-    let mut kiln = Deployment::on_a_server().await;
+    let mut kiln = Deployment::new();
     kiln.set("NO_COLOR", "1");
     let mut terminal = open(&kiln, 80, 24);
     terminal.sees("offline").await;
@@ -103,34 +81,31 @@ async fn without_colour_none_is_written() {
 }
 
 #[tokio::test]
-async fn what_is_no_terminal_is_told_so() {
-    let mut kiln = Deployment::on_a_server().await;
-    let ran = kiln.run(&[]).await.ended(2);
-    assert!(ran.stderr.contains("not a terminal"), "{ran:?}");
-    assert!(ran.stderr.contains("kiln --help"), "{ran:?}");
-    kiln.set("TERM", "dumb");
-    let mut terminal = open(&kiln, 80, 24);
-    terminal.sees("TERM=dumb").await;
-    assert_eq!(terminal.ended().await, 2);
-    assert!(!terminal.bytes().contains(&0x1b), "not one escape sequence");
-}
-
-#[tokio::test]
-async fn nothing_is_written_while_nothing_happens() {
+async fn nothing_is_written_and_nothing_computed_while_nothing_happens() {
     let mut kiln = Deployment::on_a_server().await;
     kiln.start().await;
+    empty_project(&kiln, "shop").await;
     let mut terminal = open(&kiln, 80, 24);
-    terminal.sees("No projects yet").await;
-    // The last frame is out once two looks a second apart find the same.
-    let written = until("it comes to rest", Duration::from_secs(60), || async {
-        let before = terminal.bytes().len();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let after = terminal.bytes().len();
-        (before == after).then_some(after)
-    })
-    .await;
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert_eq!(terminal.bytes().len(), written);
-    terminal.press("q");
+    terminal.sees("shop").await;
+    for open_project in [false, true] {
+        if open_project {
+            terminal.press(ENTER);
+            terminal.sees("Say what this app should be.").await;
+        }
+        // The last frame is out once two looks a second apart find the same.
+        let written = until("it comes to rest", Duration::from_secs(60), || async {
+            let before = terminal.bytes().len();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let after = terminal.bytes().len();
+            (before == after).then_some(after)
+        })
+        .await;
+        let worked = terminal.processor_time();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(terminal.bytes().len(), written);
+        let worked = terminal.processor_time().saturating_sub(worked);
+        assert!(worked <= Duration::from_millis(20), "{worked:?} in 3 s");
+    }
+    terminal.press("\x11");
     assert_eq!(terminal.ended().await, 0);
 }

@@ -37,7 +37,7 @@ async fn from_sign_up_to_a_preview_to_a_second_prompt() {
     terminal.sees("src/App.tsx").await;
     terminal.sees("ready in").await;
     let url = address(&terminal);
-    assert_eq!(http::get(&url).await.status, 200);
+    assert_eq!(http::get(&url, "/", "text/html").await.unwrap().status, 200);
 
     terminal.press("make the accent colour teal");
     terminal.press(ENTER);
@@ -54,7 +54,7 @@ async fn from_sign_up_to_a_preview_to_a_second_prompt() {
         )
         .await;
     assert_eq!(address(&terminal), url, "the address stays");
-    assert_eq!(http::get(&url).await.status, 200);
+    assert_eq!(http::get(&url, "/", "text/html").await.unwrap().status, 200);
 
     terminal.press(&alt('3'));
     terminal.sees("VITE").await;

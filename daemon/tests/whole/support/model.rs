@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -24,6 +24,8 @@ pub(crate) enum Reply {
     Answer(String),
     /// Begins with this text and says no more.
     Silence(String),
+    /// Says this text line by line, a few milliseconds between two.
+    Slowly(String),
 }
 
 /// A provider on loopback.
@@ -155,6 +157,13 @@ async fn serve(
             write(&mut stream, "200 OK", "text/event-stream", &said(&text)).await?;
             while stream.read(&mut [0; 64]).await? > 0 {}
             return Ok(true);
+        }
+        Some(Reply::Slowly(text)) => {
+            write(&mut stream, "200 OK", "text/event-stream", "").await?;
+            for piece in text.split_inclusive('\n') {
+                stream.write_all(said(piece).as_bytes()).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
         }
     }
     stream.shutdown().await?;

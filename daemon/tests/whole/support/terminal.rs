@@ -110,6 +110,18 @@ impl Terminal {
         self.output.lock().unwrap().bytes.clone()
     }
 
+    /// What was put on the clipboard, oldest first: the terminal's own sequence for
+    /// that is `OSC 52`.
+    pub(crate) fn clipboard(&self) -> Vec<String> {
+        let written = String::from_utf8_lossy(&self.bytes()).into_owned();
+        written
+            .split("\x1b]52;c;")
+            .skip(1)
+            .filter_map(|rest| rest.split(['\x1b', '\x07']).next())
+            .map(|coded| String::from_utf8(from_base64(coded)).unwrap())
+            .collect()
+    }
+
     /// Whether the program has the whole screen.
     pub(crate) fn is_full_screen(&self) -> bool {
         self.output
@@ -193,10 +205,42 @@ impl Terminal {
         status.exit_code()
     }
 
-    /// The settings of the terminal now.
+    /// Kills the program as nothing should be killed.
+    pub(crate) fn kill_hard(&mut self) {
+        nix::sys::signal::kill(self.pid(), nix::sys::signal::Signal::SIGKILL).unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The time that its processor spent on it so far.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap();
+        // After the name, which may hold anything, the fields from the third on.
+        let (_, fields) = stat.rsplit_once(')').unwrap();
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |index: usize| fields[index].parse::<u64>().unwrap();
+        // A hundred a second, on every Linux.
+        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    }
+
+    /// Whether the settings of the terminal are those from before.
     pub(crate) fn is_as_before(&self) -> bool {
         settings(&*self.master) == self.before
     }
+}
+
+fn from_base64(coded: &str) -> Vec<u8> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bytes, mut bits, mut count) = (Vec::new(), 0u32, 0);
+    for c in coded.trim_end_matches('=').bytes() {
+        let value = ALPHABET.iter().position(|known| *known == c).unwrap();
+        bits = (bits << 6) | u32::try_from(value).unwrap();
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push(u8::try_from((bits >> count) & 0xff).unwrap());
+        }
+    }
+    bytes
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {

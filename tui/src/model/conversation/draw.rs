@@ -82,7 +82,7 @@ fn file(block: &Block, file: &FileBlock, width: usize, now_ms: i64, signs: Signs
     let mut head = Row::new(Role::Dim, fold)
         .add(role, verb)
         .add(Role::Text, " ");
-    let room = width.saturating_sub(head.width() + columns::width(&facts) + 2);
+    let room = width.saturating_sub(head.width() + columns::width(&facts) + 4);
     if room < 12 {
         head.push(Role::Strong, file.path.clone());
         return vec![wrap::cut(&head, width)];
@@ -250,6 +250,7 @@ fn steps(block: &Block, steps: &[StepBlock], width: usize, now_ms: i64, signs: S
             continue;
         };
         let (role, sign) = match outcome {
+            Outcome::Failed if is_cancelled(step) => (Role::Warn, "!"),
             Outcome::Passed => (Role::Ok, signs.pick("✓", "ok")),
             Outcome::Skipped => (Role::Dim, signs.pick("·", ".")),
             Outcome::Failed => (Role::Error, signs.pick("✗", "x")),
@@ -275,9 +276,9 @@ fn steps(block: &Block, steps: &[StepBlock], width: usize, now_ms: i64, signs: S
         rows.push(row);
     }
     for step in steps {
-        let failed = matches!(step.end, Some((Outcome::Failed, ..)));
+        let failed = matches!(step.end, Some((Outcome::Failed, ..))) && !is_cancelled(step);
         let open = block.open.unwrap_or(failed);
-        if let Some((Outcome::Failed, _, detail)) = &step.end {
+        if let Some((Outcome::Failed, _, detail)) = step.end.as_ref().filter(|_| failed) {
             let lead = Row::new(Role::Error, "  ");
             rows.extend(wrap::plain(detail, Role::Error, &lead, width));
         }
@@ -296,6 +297,11 @@ fn steps(block: &Block, steps: &[StepBlock], width: usize, now_ms: i64, signs: S
         }
     }
     rows
+}
+
+/// A step that somebody ended is no fault of the app.
+fn is_cancelled(step: &StepBlock) -> bool {
+    matches!(&step.end, Some((Outcome::Failed, _, detail)) if detail == "cancelled")
 }
 
 /// How far it is: ▰▰▰▱▱▱
@@ -332,7 +338,9 @@ fn end(end: &End, width: usize, signs: Signs) -> Vec<Row> {
     }
     let mut rows = wrap::wrap(&head, &Row::default(), &Row::new(Role::Text, "  "), width);
     let lead = Row::new(Role::Text, "  ");
-    if finish.outcome != Ended::Ready && !finish.message.is_empty() {
+    // What was asked for needs no explanation.
+    let explains = !matches!(finish.outcome, Ended::Ready | Ended::Cancelled);
+    if explains && !finish.message.is_empty() {
         rows.extend(wrap::plain(&finish.message, Role::Text, &lead, width));
     }
     let next = match finish.outcome {

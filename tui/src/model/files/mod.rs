@@ -2,6 +2,8 @@
 //!
 //! - `tree`: folders and files in rows. `viewer`: one file, line by line.
 
+#[cfg(test)]
+mod tests;
 mod tree;
 mod viewer;
 
@@ -67,16 +69,20 @@ impl Files {
             .iter()
             .map(|change| (change.path.clone(), change.kind))
             .collect();
+        self.rebuild();
     }
 
     /// A file is being written.
     pub fn is_written(&mut self, path: &str) {
         self.written = Some(path.to_owned());
+        self.rebuild();
     }
 
     /// None is being written any more.
     pub fn nothing_is_written(&mut self) {
-        self.written = None;
+        if self.written.take().is_some() {
+            self.rebuild();
+        }
     }
 
     /// Whether a file is open.

@@ -1,6 +1,8 @@
 //! Folders and files in rows, one of them selected.
 
-use super::{ChangeKind, FileEntry, Files, Viewer};
+use std::cmp::Ordering;
+
+use super::{ChangeKind, Files, Viewer};
 use crate::cli::output::format;
 use crate::model::fuzzy;
 use crate::model::list::{Go, first_seen};
@@ -9,11 +11,22 @@ use crate::text::{Role, Row, columns, wrap};
 /// A row of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Node {
-    /// The path of the file or folder.
+    /// The path of the file or folder; of a folder, with a slash at its end.
     path: String,
     depth: usize,
-    /// `None` for a folder.
-    size: Option<i64>,
+    what: What,
+}
+
+/// What a row of the tree stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    Folder,
+    /// A file of so many bytes.
+    File(i64),
+    /// A file that the newest revision has no more.
+    Deleted,
+    /// A file that no revision has yet.
+    Written,
 }
 
 /// What was chosen.
@@ -28,50 +41,79 @@ pub enum Chosen {
 impl Files {
     pub(super) fn rebuild(&mut self) {
         let before = self.nodes.get(self.selected).map(|node| node.path.clone());
-        let mut nodes = Vec::new();
-        self.collect("", 0, &mut nodes);
-        self.nodes = nodes;
-        let at = before.and_then(|path| self.nodes.iter().position(|node| node.path == path));
+        self.nodes = self.collect();
+        let at = before.and_then(|path| self.closest(&path));
         self.selected = at
             .unwrap_or(self.selected)
             .min(self.nodes.len().saturating_sub(1));
         self.place();
     }
 
-    /// Folders first, then files, each by name.
-    fn collect(&self, folder: &str, depth: usize, nodes: &mut Vec<Node>) {
+    /// Where a path is seen: itself, or the folder it is hidden in.
+    fn closest(&self, path: &str) -> Option<usize> {
+        let place = |path: &str| self.nodes.iter().position(|node| node.path == path);
+        if let Some(at) = place(path) {
+            return Some(at);
+        }
+        let folders = path.match_indices('/').map(|(at, _)| &path[..=at]);
+        let closed = folders
+            .into_iter()
+            .find(|folder| self.closed.contains(*folder))?;
+        place(closed)
+    }
+
+    /// Everything that is seen, from top to bottom.
+    fn collect(&self) -> Vec<Node> {
+        let mut nodes = Vec::new();
         let mut folders: Vec<&str> = Vec::new();
-        let mut files: Vec<&FileEntry> = Vec::new();
-        for entry in &self.entries {
-            let Some(rest) = entry.path.strip_prefix(folder) else {
-                continue;
-            };
-            match rest.split_once('/') {
-                Some((name, _)) => {
-                    if folders.last() != Some(&name) && !folders.contains(&name) {
-                        folders.push(name);
-                    }
+        for (path, what) in self.leaves() {
+            while folders
+                .pop_if(|folder| !path.starts_with(*folder))
+                .is_some()
+            {}
+            let is_hidden =
+                |folders: &[&str]| folders.iter().any(|folder| self.closed.contains(*folder));
+            let mut node = |folders: &[&str], path: &str, what| {
+                if !is_hidden(folders) {
+                    nodes.push(Node {
+                        path: path.to_owned(),
+                        depth: folders.len(),
+                        what,
+                    });
                 }
-                None => files.push(entry),
+            };
+            let mut from = folders.last().map_or(0, |folder| folder.len());
+            while let Some(at) = path[from..].find('/') {
+                from += at + 1;
+                node(&folders, &path[..from], What::Folder);
+                folders.push(&path[..from]);
             }
+            node(&folders, path, what);
         }
-        for name in folders {
-            let path = format!("{folder}{name}/");
-            nodes.push(Node {
-                path: path.clone(),
-                depth,
-                size: None,
-            });
-            // Deeper than a path may be there is nothing.
-            if !self.closed.contains(&path) && depth < 32 {
-                self.collect(&path, depth + 1, nodes);
-            }
-        }
-        nodes.extend(files.into_iter().map(|entry| Node {
-            path: entry.path.clone(),
-            depth,
-            size: Some(entry.size),
-        }));
+        nodes
+    }
+
+    /// All files, in the order in which they are seen.
+    fn leaves(&self) -> Vec<(&str, What)> {
+        let mut leaves: Vec<(&str, What)> = self
+            .entries
+            .iter()
+            .map(|entry| (entry.path.as_str(), What::File(entry.size)))
+            .collect();
+        let is_listed = |path: &str| {
+            let found = self
+                .entries
+                .binary_search_by(|entry| entry.path.as_str().cmp(path));
+            found.is_ok()
+        };
+        let written = self.written.as_deref().filter(|path| !is_listed(path));
+        leaves.extend(written.map(|path| (path, What::Written)));
+        let deleted = self.changes.iter().filter(|(path, kind)| {
+            **kind == ChangeKind::Deleted && !is_listed(path) && written != Some(path.as_str())
+        });
+        leaves.extend(deleted.map(|(path, _)| (path.as_str(), What::Deleted)));
+        leaves.sort_by(|(a, _), (b, _)| in_tree_order(a, b));
+        leaves
     }
 
     /// Brings the tree into a pane of this size.
@@ -92,9 +134,10 @@ impl Files {
 
     /// Scrolls by rows; the selection stays in sight.
     pub fn scroll_tree(&mut self, rows: isize) {
-        let last = self.nodes.len().saturating_sub(self.size.1);
+        let height = self.size.1.max(1);
+        let last = self.nodes.len().saturating_sub(height);
         self.top = self.top.saturating_add_signed(rows).min(last);
-        let end = (self.top + self.size.1).min(self.nodes.len());
+        let end = (self.top + height).min(self.nodes.len());
         if end > self.top {
             self.selected = self.selected.clamp(self.top, end - 1);
         }
@@ -103,29 +146,36 @@ impl Files {
     /// Selects what a row shows; says whether there is something.
     pub fn click(&mut self, row: usize) -> bool {
         let at = self.top + row;
-        let is_hit = at < self.nodes.len();
+        let is_hit = row < self.size.1 && at < self.nodes.len();
         if is_hit {
             self.selected = at;
         }
         is_hit
     }
 
-    /// Opens a file, or opens and closes a folder.
+    /// Opens a file, or opens and closes a folder; `None` where there is nothing
+    /// to open.
     pub fn choose(&mut self) -> Option<Chosen> {
         let node = self.nodes.get(self.selected)?.clone();
-        if node.size.is_some() {
-            self.viewer = Some(Viewer::loading(&node.path));
-            return Some(Chosen::File(node.path));
+        match node.what {
+            What::Folder => {
+                let is_closed = self.closed.contains(&node.path);
+                self.set_closed(&node.path, !is_closed);
+                Some(Chosen::Folder)
+            }
+            What::File(_) => {
+                self.viewer = Some(Viewer::loading(&node.path));
+                Some(Chosen::File(node.path))
+            }
+            // There is nothing to read.
+            What::Deleted | What::Written => None,
         }
-        let is_closed = self.closed.contains(&node.path);
-        self.set_closed(&node.path, !is_closed);
-        Some(Chosen::Folder)
     }
 
     /// Opens the selected folder.
     pub fn expand(&mut self) {
         if let Some(node) = self.nodes.get(self.selected).cloned()
-            && node.size.is_none()
+            && node.what == What::Folder
         {
             self.set_closed(&node.path, false);
         }
@@ -136,7 +186,7 @@ impl Files {
         let Some(node) = self.nodes.get(self.selected).cloned() else {
             return;
         };
-        if node.size.is_none() && !self.closed.contains(&node.path) {
+        if node.what == What::Folder && !self.closed.contains(&node.path) {
             self.set_closed(&node.path, true);
             return;
         }
@@ -150,7 +200,7 @@ impl Files {
         }
     }
 
-    fn set_closed(&mut self, folder: &str, closed: bool) {
+    pub(super) fn set_closed(&mut self, folder: &str, closed: bool) {
         if closed {
             self.closed.insert(folder.to_owned());
         } else {
@@ -240,25 +290,25 @@ impl Files {
             .rsplit('/')
             .next()
             .unwrap_or(&node.path);
-        let Some(size) = node.size else {
-            let sign = match (self.closed.contains(&node.path), self.ascii) {
-                (true, false) => "▸ ",
-                (false, false) => "▾ ",
-                (true, true) => "+ ",
-                (false, true) => "- ",
-            };
-            let row = Row::new(Role::Dim, format!("{indent}{sign}"))
-                .add(Role::Accent, format!("{name}/"));
-            return wrap::cut(&row, width);
+        let (role, sign, facts) = match node.what {
+            What::Folder => {
+                let sign = match (self.closed.contains(&node.path), self.ascii) {
+                    (true, false) => "▸ ",
+                    (false, false) => "▾ ",
+                    (true, true) => "+ ",
+                    (false, true) => "- ",
+                };
+                let row = Row::new(Role::Dim, format!("{indent}{sign}"))
+                    .add(Role::Accent, format!("{name}/"));
+                return wrap::cut(&row, width);
+            }
+            What::Deleted => (Role::Removed, "- ", "deleted".to_owned()),
+            What::Written => (Role::Running, "~ ", "writing".to_owned()),
+            What::File(size) => {
+                let (role, sign) = self.sign(&node.path);
+                (role, sign, format::size(size))
+            }
         };
-        let is_written = self.written.as_deref() == Some(node.path.as_str());
-        let (role, sign) = match (is_written, self.changes.get(&node.path)) {
-            (true, _) => (Role::Running, "~ "),
-            (false, Some(ChangeKind::Added)) => (Role::Added, "+ "),
-            (false, Some(ChangeKind::Modified)) => (Role::Accent, "M "),
-            (false, Some(ChangeKind::Deleted) | None) => (Role::Text, "  "),
-        };
-        let facts = format::size(size);
         let left = columns::width(&indent) + 2;
         let room = width.saturating_sub(left + columns::width(&facts) + 1);
         if room < 4 {
@@ -272,4 +322,41 @@ impl Files {
             .add(Role::Text, " ".repeat(pad))
             .add(Role::Dim, facts)
     }
+
+    /// What is new about a file.
+    fn sign(&self, path: &str) -> (Role, &'static str) {
+        if self.written.as_deref() == Some(path) {
+            return (Role::Running, "~ ");
+        }
+        match self.changes.get(path) {
+            Some(ChangeKind::Added) => (Role::Added, "+ "),
+            Some(ChangeKind::Modified) => (Role::Accent, "M "),
+            // What is listed is there, whatever was said before.
+            Some(ChangeKind::Deleted) | None => (Role::Text, "  "),
+        }
+    }
+}
+
+/// Folders first, then files, each by name, whatever its case.
+fn in_tree_order(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a, b);
+    loop {
+        match (a.split_once('/'), b.split_once('/')) {
+            (Some(_), None) => return Ordering::Less,
+            (None, Some(_)) => return Ordering::Greater,
+            (None, None) => return by_name(a, b),
+            (Some((folder_a, rest_a)), Some((folder_b, rest_b))) => {
+                let order = by_name(folder_a, folder_b);
+                if order.is_ne() {
+                    return order;
+                }
+                (a, b) = (rest_a, rest_b);
+            }
+        }
+    }
+}
+
+fn by_name(a: &str, b: &str) -> Ordering {
+    let folded = |name: &str| name.to_lowercase();
+    folded(a).cmp(&folded(b)).then_with(|| a.cmp(b))
 }

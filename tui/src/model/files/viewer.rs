@@ -18,8 +18,8 @@ const SIDEWAYS: usize = 8;
 pub(super) struct Viewer {
     pub(super) path: String,
     content: Content,
-    width: usize,
-    height: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
     top: Place,
     column: usize,
     wraps: bool,

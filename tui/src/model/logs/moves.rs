@@ -7,6 +7,13 @@ use super::index::is_line;
 use crate::model::list::Go;
 use crate::model::pager::{self, Paged, Place};
 
+/// Where a search goes.
+#[derive(Clone, Copy)]
+enum Way {
+    Down,
+    Up,
+}
+
 impl Logs {
     /// Scrolls by rows; up ends following.
     pub fn scroll(&mut self, rows: isize) {
@@ -81,13 +88,13 @@ impl Logs {
     /// Goes to the next line with what is looked for, and from the last to the
     /// first; says whether there is one.
     pub fn next_match(&mut self) -> bool {
-        self.find(|laid, id| laid.after(id), |laid| laid.first())
+        self.find(Way::Down)
     }
 
     /// Goes to the line before with what is looked for, and from the first to
     /// the last; says whether there is one.
     pub fn previous_match(&mut self) -> bool {
-        self.find(|laid, id| laid.before(id), |laid| laid.last())
+        self.find(Way::Up)
     }
 
     /// The row, of those that are seen, in which the line begins that the
@@ -100,51 +107,60 @@ impl Logs {
         seen.iter().position(|place| place.id == found)
     }
 
-    fn find(
-        &mut self,
-        beside: impl Fn(&super::layout::Laid<'_>, u64) -> Option<u64>,
-        edge: impl Fn(&super::layout::Laid<'_>) -> Option<u64>,
-    ) -> bool {
+    /// A search goes on from the line it stands at, as long as that is seen, or
+    /// begins at what is seen.
+    fn find(&mut self, way: Way) -> bool {
         let looked_at = Cell::new(0);
         let laid = self.laid(self.view.width, &looked_at);
-        let matches = |id: u64| {
-            self.store
-                .get(id)
-                .is_some_and(|entry| is_line(entry.kind) && self.filter.needle.is_in(entry.text))
+        let seen = laid.seen(self.view.height);
+        let (Some(top), Some(end)) = (seen.first(), seen.last()) else {
+            return false;
         };
-        let last_seen = || laid.seen(self.view.height).last().map(|place| place.id);
-        // A search begins at what is seen: upwards from the bottom.
-        let start = match self.view.found {
-            Some(found) => beside(&laid, found),
-            None => last_seen(),
+        let beside = |id: u64| match way {
+            Way::Down => laid.after(id),
+            Way::Up => laid.before(id),
         };
-        let stop = self.view.found.or_else(last_seen);
-        let mut turned = start.is_none();
-        let mut next = start.or_else(|| edge(&laid));
+        let stands_at = self.view.found.filter(|id| (top.id..=end.id).contains(id));
+        let start = stands_at.unwrap_or(match way {
+            Way::Down => top.id,
+            Way::Up => end.id,
+        });
+        let mut next = match stands_at {
+            Some(id) => beside(id),
+            None => Some(start),
+        };
+        let mut has_turned = false;
         let found = loop {
             let Some(id) = next else {
-                if turned {
+                if has_turned {
                     break None;
                 }
-                turned = true;
-                next = edge(&laid);
+                has_turned = true;
+                next = match way {
+                    Way::Down => laid.first(),
+                    Way::Up => laid.last(),
+                };
                 continue;
             };
-            if matches(id) {
-                break Some(id);
-            }
-            if turned && Some(id) == stop {
+            let is_past = match way {
+                Way::Down => id > start,
+                Way::Up => id < start,
+            };
+            if has_turned && is_past {
                 break None;
             }
-            next = beside(&laid, id);
+            let entry = self.store.get(id);
+            if entry
+                .is_some_and(|entry| is_line(entry.kind) && self.filter.needle.is_in(entry.text))
+            {
+                break Some(id);
+            }
+            next = beside(id);
         };
         let Some(found) = found else {
             return false;
         };
-        let is_seen = laid
-            .seen(self.view.height)
-            .iter()
-            .any(|place| place.id == found && place.row == 0);
+        let is_seen = seen.iter().any(|place| place.id == found && place.row == 0);
         let top = if is_seen {
             laid.top(self.view.height)
         } else {
