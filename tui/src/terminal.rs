@@ -11,11 +11,11 @@ use crossterm::event::{
     EnableFocusChange, EnableMouseCapture,
 };
 use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use crossterm::{cursor, execute};
-use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
 
 /// Whether the terminal is ours now. Written by whoever takes or gives back;
 /// read by the panic hook, which must not mend what is not broken.
@@ -38,6 +38,8 @@ pub enum Unusable {
 /// The terminal, in full-screen mode. Dropping it gives it back.
 pub struct Screen {
     terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// The size that it was drawn at last.
+    drawn_at: (u16, u16),
     mouse: bool,
 }
 
@@ -63,14 +65,46 @@ impl Screen {
     pub fn take(mouse: bool) -> io::Result<Self> {
         give_back_on_panic();
         let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
-        let mut screen = Self { terminal, mouse };
+        let mut screen = Self {
+            terminal,
+            drawn_at: (0, 0),
+            mouse,
+        };
         screen.enter()?;
         Ok(screen)
     }
 
-    /// What draws.
-    pub fn terminal(&mut self) -> &mut Terminal<CrosstermBackend<Stdout>> {
-        &mut self.terminal
+    /// Columns and rows.
+    ///
+    /// # Errors
+    /// If the terminal does not say.
+    pub fn size(&self) -> io::Result<(u16, u16)> {
+        crossterm::terminal::size()
+    }
+
+    /// Draws a frame: what differs from the one before is written.
+    ///
+    /// # Errors
+    /// If the terminal cannot be written to.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        let size = self.size()?;
+        if size != self.drawn_at {
+            self.renew()?;
+        }
+        self.terminal.draw(draw).map(|_| ())
+    }
+
+    /// Empties the screen; the next frame is drawn as a whole.
+    ///
+    /// Ratatui's own way asks the terminal where its cursor is, and waits up to
+    /// two seconds for one that does not answer.
+    ///
+    /// # Errors
+    /// If the terminal cannot be written to.
+    pub fn renew(&mut self) -> io::Result<()> {
+        self.drawn_at = self.size()?;
+        self.terminal = Terminal::new(CrosstermBackend::new(io::stdout()))?;
+        execute!(io::stdout(), Clear(ClearType::All))
     }
 
     /// Switches the mouse. Without it the terminal's own selection works.
@@ -119,7 +153,7 @@ impl Screen {
         if self.mouse {
             execute!(io::stdout(), EnableMouseCapture)?;
         }
-        self.terminal.clear()
+        self.renew()
     }
 }
 

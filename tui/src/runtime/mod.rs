@@ -70,14 +70,14 @@ struct Runtime {
 /// If the terminal cannot be used.
 pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(), Error> {
     let mut screen = Screen::take(model.settings.mouse)?;
-    let size = screen.terminal().size()?;
+    let (columns, rows) = screen.size()?;
     let first = update::update(
         &mut model,
-        Msg::Input(Input::Resize(size.width, size.height)),
+        Msg::Input(Input::Resize(columns, rows)),
         now_ms(),
     );
     // The first frame comes before anything is asked of anybody.
-    screen.terminal().draw(|frame| view::draw(&model, frame))?;
+    screen.draw(|frame| view::draw(&model, frame))?;
 
     let (link, mut reports) = Link::start(options);
     let (outcomes, mut inbox) = mpsc::unbounded_channel();
@@ -205,7 +205,8 @@ impl Runtime {
         match std::env::var("KILN_TEST_PANIC").as_deref() {
             Ok("loop") => panic!("KILN_TEST_PANIC: the loop"),
             Ok("task") => {
-                self.tasks.spawn(async { panic!("KILN_TEST_PANIC: the task") });
+                self.tasks
+                    .spawn(async { panic!("KILN_TEST_PANIC: the task") });
             }
             Ok(_) | Err(_) => {}
         }
@@ -214,9 +215,7 @@ impl Runtime {
     fn draw(&mut self) -> Result<(), Error> {
         self.dirty = false;
         let model = &self.model;
-        self.screen
-            .terminal()
-            .draw(|frame| view::draw(model, frame))?;
+        self.screen.draw(|frame| view::draw(model, frame))?;
         Ok(())
     }
 
@@ -226,7 +225,7 @@ impl Runtime {
                 Effect::Quit => self.quit = true,
                 Effect::Suspend => self.suspend()?,
                 Effect::Redraw => {
-                    self.screen.terminal().clear()?;
+                    self.screen.renew()?;
                     self.dirty = true;
                 }
                 Effect::Call(id, call) => {
@@ -276,8 +275,8 @@ impl Runtime {
         let result = work();
         self.screen.enter()?;
         self.input = Some(EventStream::new());
-        let size = self.screen.terminal().size()?;
-        self.take(Msg::Input(Input::Resize(size.width, size.height)))?;
+        let (columns, rows) = self.screen.size()?;
+        self.take(Msg::Input(Input::Resize(columns, rows)))?;
         self.dirty = true;
         Ok(result)
     }
