@@ -20,4 +20,5 @@ mod going_down;
 mod killed;
 mod main_job;
 mod projects;
+mod provider;
 mod secrets;

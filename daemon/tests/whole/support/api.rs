@@ -4,8 +4,11 @@ use hyper_util::rt::TokioIo;
 use kiln_proto::v1;
 use kiln_proto::v1::auth_service_client::AuthServiceClient;
 use kiln_proto::v1::generation_service_client::GenerationServiceClient;
+use kiln_proto::v1::model_service_client::ModelServiceClient;
 use kiln_proto::v1::project_service_client::ProjectServiceClient;
 use kiln_proto::v1::sandbox_service_client::SandboxServiceClient;
+use kiln_proto::v1::server_service_client::ServerServiceClient;
+use kiln_proto::v1::team_service_client::TeamServiceClient;
 use tokio::net::UnixStream;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -64,6 +67,49 @@ impl Api {
             channel,
             bearer: Bearer(bearer),
         }
+    }
+
+    /// The same connection with another credential.
+    pub(crate) fn with_token(&self, token: &str) -> Self {
+        Self {
+            channel: self.channel.clone(),
+            bearer: Bearer(format!("Bearer {token}").parse().unwrap()),
+        }
+    }
+
+    /// Somebody who signed up with an invite of this one, and owns nothing here.
+    pub(crate) async fn member(&self) -> Self {
+        let invite = TeamServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+            .create_invite(v1::CreateInviteRequest::default())
+            .await
+            .unwrap()
+            .into_inner()
+            .invite;
+        let session = AuthServiceClient::new(self.channel.clone())
+            .sign_up(v1::SignUpRequest {
+                email: "ada@example.com".into(),
+                password: "four warm ovens, no bread".into(),
+                invite,
+                ..v1::SignUpRequest::default()
+            })
+            .await
+            .unwrap()
+            .into_inner()
+            .session
+            .unwrap();
+        self.with_token(&session.token)
+    }
+
+    pub(crate) fn accounts(&self) -> AuthServiceClient<Signed> {
+        AuthServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+    }
+
+    pub(crate) fn server(&self) -> ServerServiceClient<Signed> {
+        ServerServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
+    }
+
+    pub(crate) fn models(&self) -> ModelServiceClient<Signed> {
+        ModelServiceClient::with_interceptor(self.channel.clone(), self.bearer.clone())
     }
 
     pub(crate) fn projects(&self) -> ProjectServiceClient<Signed> {

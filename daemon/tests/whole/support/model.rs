@@ -1,6 +1,7 @@
 //! A model provider that says what a test tells it to say.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,8 @@ pub(crate) struct Model {
     pub(crate) url: String,
     replies: Arc<Mutex<VecDeque<Reply>>>,
     calls: Arc<Mutex<Vec<String>>>,
+    /// The status with which it refuses to list its models; 0: it lists them.
+    refuses: Arc<AtomicU16>,
     left: mpsc::UnboundedReceiver<Instant>,
     task: JoinHandle<()>,
 }
@@ -48,6 +51,8 @@ impl Model {
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
         let replies = Arc::new(Mutex::new(VecDeque::new()));
         let calls = Arc::new(Mutex::new(Vec::new()));
+        let refuses = Arc::new(AtomicU16::new(0));
+        let refusing = Arc::clone(&refuses);
         let (sender, left) = mpsc::unbounded_channel();
         let (scripted, seen) = (Arc::clone(&replies), Arc::clone(&calls));
         let task = tokio::spawn(async move {
@@ -55,10 +60,14 @@ impl Model {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
                 let (scripted, seen) = (Arc::clone(&scripted), Arc::clone(&seen));
+                let refusing = Arc::clone(&refusing);
                 let sender = sender.clone();
                 connections.spawn(async move {
                     // A client that leaves is as good as one that stays.
-                    if serve(stream, &scripted, &seen).await.is_ok_and(|left| left) {
+                    if serve(stream, &scripted, &seen, &refusing)
+                        .await
+                        .is_ok_and(|left| left)
+                    {
                         let _ = sender.send(Instant::now());
                     }
                 });
@@ -68,6 +77,7 @@ impl Model {
             url,
             replies,
             calls,
+            refuses,
             left,
             task,
         }
@@ -76,6 +86,11 @@ impl Model {
     /// Says what to do with the next call for which nothing is said yet.
     pub(crate) fn then(&self, reply: Reply) {
         self.replies.lock().unwrap().push_back(reply);
+    }
+
+    /// Answers with this status from now on where its models are asked for.
+    pub(crate) fn lists_nothing_but(&self, status: u16) {
+        self.refuses.store(status, Ordering::Relaxed);
     }
 
     /// The requests for answers, head and body.
@@ -97,8 +112,21 @@ async fn serve(
     mut stream: TcpStream,
     replies: &Mutex<VecDeque<Reply>>,
     calls: &Mutex<Vec<String>>,
+    refuses: &AtomicU16,
 ) -> std::io::Result<bool> {
     let request = read(&mut stream).await?;
+    let refusal = refuses.load(Ordering::Relaxed);
+    if refusal != 0 && request.starts_with("GET ") {
+        write(
+            &mut stream,
+            &format!("{refusal} Refused"),
+            "text/plain",
+            "no",
+        )
+        .await?;
+        stream.shutdown().await?;
+        return Ok(false);
+    }
     if request.starts_with("GET ") {
         let list = json!({ "data": [{ "id": MODEL, "context_length": 200_000 }] });
         write(&mut stream, "200 OK", "application/json", &list.to_string()).await?;
