@@ -137,7 +137,6 @@ fn a_reader_that_leaves_is_no_error() {
         "\"$KILN\" logs | head -1; echo \"${PIPESTATUS[0]}\"",
         "\"$KILN\" logs --json | head -1; echo \"${PIPESTATUS[0]}\"",
         "\"$KILN\" generate x --json | true; echo \"${PIPESTATUS[0]}\"",
-        "\"$KILN\" | true; echo \"${PIPESTATUS[0]}\"",
         "\"$KILN\" --help | true; echo \"${PIPESTATUS[0]}\"",
         "\"$KILN\" projects | true; echo \"${PIPESTATUS[0]}\"",
     ] {

@@ -7,9 +7,10 @@ use crate::support::{Daemon, Home};
 #[test]
 fn alone_it_says_what_to_do() {
     let ran = Home::new().run(&[]);
-    assert_eq!(ran.code, Some(0));
-    assert!(ran.stdout.contains("kiln new"), "{}", ran.stdout);
-    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.code, Some(2), "no terminal, no full-screen client");
+    assert!(ran.stderr.contains("not a terminal"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("kiln new"), "{}", ran.stderr);
+    assert_eq!(ran.stdout, "");
 }
 
 #[test]
