@@ -12,6 +12,9 @@ pub struct Settings {
     /// The model for new prompts where the project has none; empty for the
     /// server's.
     pub model: String,
+    /// Whether the question where models are to come from was seen and answered, or
+    /// put aside.
+    pub welcomed: bool,
 }
 
 impl Default for Settings {
@@ -20,6 +23,7 @@ impl Default for Settings {
             palette: Palette::Terminal,
             mouse: true,
             model: String::new(),
+            welcomed: false,
         }
     }
 }

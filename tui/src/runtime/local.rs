@@ -83,7 +83,7 @@ fn run_editor(editor: &str, path: &Path) -> Result<String, String> {
         .map_err(|error| format!("the editor \"{editor}\" did not start: {error}"))?;
     if !status.success() {
         return Err(format!(
-            "the editor \"{editor}\" ended with {status}: the prompt is as before (set EDITOR to use another)"
+            "the prompt is as before: the editor \"{editor}\" ended with {status} (set EDITOR to use another)"
         ));
     }
     std::fs::read_to_string(path)

@@ -30,6 +30,7 @@ struct Kept {
     theme: Option<String>,
     mouse: Option<bool>,
     model: Option<String>,
+    welcomed: bool,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -61,6 +62,7 @@ impl Memory {
         if let Some(model) = kept.model {
             settings.model = model;
         }
+        settings.welcomed |= kept.welcomed;
         settings
     }
 
@@ -72,6 +74,7 @@ impl Memory {
                 theme: Some(settings.palette.name().to_owned()),
                 mouse: Some(settings.mouse),
                 model: Some(settings.model.clone()).filter(|model| !model.is_empty()),
+                welcomed: settings.welcomed,
             },
         );
     }

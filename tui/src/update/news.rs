@@ -276,7 +276,9 @@ pub(super) fn first_run(model: &mut Model) {
         .as_ref()
         .is_some_and(|provider| provider.unchosen && provider.can_change);
     let free = model.overlays.is_empty() && matches!(model.screen, Screen::Projects(_));
-    if first && free && model.projects.is_complete() && model.projects.items().is_empty() {
+    let asked = model.settings.welcomed;
+    if first && !asked && free && model.projects.is_complete() && model.projects.items().is_empty()
+    {
         model.overlays.push(Overlay::Provider(
             crate::model::overlay::ProviderChoice::new(true),
         ));

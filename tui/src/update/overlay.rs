@@ -150,7 +150,10 @@ pub(super) fn back(model: &mut Model, effects: &mut Vec<Effect>) {
         choice.error = None;
         return;
     }
-    if let Some(Overlay::Ask(asked)) = model.overlays.pop()
+    let closed = model.overlays.pop();
+    // Put aside for this run; the next asks again.
+    model.settings.welcomed |= matches!(closed, Some(Overlay::Provider(_)));
+    if let Some(Overlay::Ask(asked)) = closed
         && asked.purpose == crate::model::overlay::AskedFor::NewProject
     {
         let text = asked.form.value(0).to_owned();

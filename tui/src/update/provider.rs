@@ -63,8 +63,13 @@ pub(super) fn select(model: &mut Model, effects: &mut Vec<Effect>) {
             Some(endpoint) => Source::Endpoint(endpoint.base_url.clone()),
             None => return,
         },
-        // Said to the daemon even where it serves already: then it was chosen, and
-        // nobody is asked again.
+        // It serves already: nothing is to be changed, and nobody is asked again.
+        Some(Line::Demo) if choice.first_run => {
+            model.overlays.pop();
+            model.settings.welcomed = true;
+            effects.push(Effect::KeepSettings(model.settings.clone()));
+            return;
+        }
         Some(Line::Demo) => Source::Demo,
         None => return,
     };
@@ -111,6 +116,7 @@ pub(super) fn chosen(model: &mut Model, effects: &mut Vec<Effect>) {
     // What was known of models is old now.
     model.catalogue = None;
     model.settings.model.clear();
+    model.settings.welcomed = true;
     effects.push(Effect::KeepSettings(model.settings.clone()));
     effects.push(Effect::Reconnect);
     let id = model.ask(Purpose::Models);

@@ -522,9 +522,9 @@ fn provider_line(model: &Model, line: &provider::Line) -> Row {
                 Some(found) => Row::new(Role::Strong, found.name.clone()).add(
                     Role::Dim,
                     format!(
-                        "  {} · {} · found on this machine",
-                        found.base_url,
-                        format::plural(usize::try_from(found.model_count).unwrap_or(0), "model")
+                        "  found here · {} · {}",
+                        format::plural(usize::try_from(found.model_count).unwrap_or(0), "model"),
+                        found.base_url
                     ),
                 ),
                 None => Row::default(),

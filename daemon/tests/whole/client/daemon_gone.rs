@@ -55,7 +55,7 @@ async fn what_was_seen_is_there_again_once_and_the_user_is_told_what_to_do() {
     terminal.sees("online").await;
     terminal.sees("interrupted after").await;
     terminal.sees("Ctrl-↑").await;
-    terminal.sees("send it again").await;
+    terminal.sees("brings the prompt back").await;
 
     // All of it, in order, none twice, as the log itself has it.
     let logged: String = events(&kiln)

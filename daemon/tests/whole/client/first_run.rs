@@ -41,7 +41,7 @@ async fn a_model_server_on_this_machine_is_found_and_serves_at_once() {
     kiln.start().await;
     let mut terminal = open(&kiln, 100, 30);
     terminal.sees("Welcome to Kiln").await;
-    terminal.sees("found on this machine").await;
+    terminal.sees("found here").await;
     terminal.press("j");
     terminal.press(ENTER);
     terminal.sees_no_more("Welcome to Kiln").await;

@@ -22,9 +22,9 @@ const HOSTILE: &[&str] = &[
 /// line without an end in sight.
 const APP: &str = r"
 const out = (globalThis as any).process.stdout;
-out.write(EVIL + '\u0000 the app said it\n');
 out.write(new Uint8Array([0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0xc0, 0x80, 0xed, 0xa0, 0x80, 0x9b, 0x32, 0x4a, 0x0a]));
 out.write('overlong '.repeat(20000) + '\n');
+out.write(EVIL + '\u0000 the app said it\n');
 ";
 
 /// All of it in one line.
@@ -82,7 +82,7 @@ async fn a_hostile_model_and_a_hostile_app_steer_nothing() {
     kiln.start().await;
     let mut terminal = open(&kiln, 140, 44);
     new_project(&mut terminal, "be evil").await;
-    over(&terminal, "ready in").await;
+    over(&terminal, "✓ ready in").await;
     // Every pane has its turn.
     terminal.press(&alt('3'));
     terminal.sees("the app said it").await;
@@ -164,7 +164,7 @@ async fn a_hostile_name_is_refused_or_harmless() {
 async fn over(terminal: &Terminal, expected: &str) {
     terminal
         .shows("the generation is over", PATIENCE, |screen| {
-            screen.contains("ready in") || screen.contains("failed after")
+            screen.contains("✓ ready in") || screen.contains("failed after")
         })
         .await;
     terminal.sees(expected).await;

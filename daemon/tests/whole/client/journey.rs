@@ -35,7 +35,7 @@ async fn from_sign_up_to_a_preview_to_a_second_prompt() {
     terminal.press("a todo list");
     terminal.press(ENTER);
     terminal.sees("src/App.tsx").await;
-    terminal.sees("ready in").await;
+    terminal.sees("✓ ready in").await;
     let url = address(&terminal);
     assert_eq!(http::get(&url, "/", "text/html").await.unwrap().status, 200);
 
@@ -48,7 +48,7 @@ async fn from_sign_up_to_a_preview_to_a_second_prompt() {
             super::super::support::PATIENCE,
             |screen| {
                 screen.contains("revision 2")
-                    && screen.matches("ready in").count() >= 1
+                    && screen.matches("✓ ready in").count() >= 1
                     && !screen.contains("Ctrl-C cancel")
             },
         )

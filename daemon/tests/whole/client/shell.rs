@@ -34,9 +34,9 @@ async fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
     assert!(terminal.is_full_screen());
     // Keys come to the client again, and to it alone.
     terminal.press("?");
-    terminal.sees("show every key").await;
+    terminal.sees("to the beginning").await;
     terminal.press("q");
-    terminal.sees_no_more("show every key").await;
+    terminal.sees_no_more("to the beginning").await;
     terminal.press("q");
     terminal.sees("ready> ").await;
     terminal.press("exit\r");
@@ -63,7 +63,7 @@ async fn a_client_that_was_stopped_from_outside_takes_the_terminal_again() {
     })
     .await;
     terminal.press("?");
-    terminal.sees("show every key").await;
+    terminal.sees("to the beginning").await;
     terminal.press(&ctrl('q'));
     terminal.sees("ready> ").await;
     terminal.press("exit\r");

@@ -141,7 +141,8 @@ impl Conversation {
                 (None, _) | (Some(_), None) => None,
             };
         }
-        if !any {
+        // Nothing was used: there is nothing to say, least of all what it cost.
+        if !any || tokens == (0, 0) {
             return String::new();
         }
         let about = if estimated { "about " } else { "" };
