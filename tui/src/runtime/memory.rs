@@ -158,6 +158,7 @@ mod tests {
             palette: Palette::Light,
             mouse: false,
             model: "demo/kiln".into(),
+            welcomed: true,
         };
         memory.keep_settings(&settings);
         assert_eq!(memory.settings(Settings::default()), settings);
