@@ -353,7 +353,7 @@ fn end(end: &End, width: usize, signs: Signs) -> Vec<Row> {
         }
         Ended::Cancelled => "Write the next prompt to go on. Ctrl-↑ brings this one back.",
         Ended::Interrupted => {
-            "The daemon that ran it is gone; what you see is kept. Ctrl-↑ brings the prompt back: send it again."
+            "What you see is kept. Ctrl-↑ brings the prompt back."
         }
         Ended::OverBudget => {
             "The partial work is kept. Raise the budget, or go on with another model (Alt-M)."
