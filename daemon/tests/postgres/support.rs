@@ -52,6 +52,11 @@ impl Place {
         self.cluster().join("postmaster.pid")
     }
 
+    /// What the servers wrote.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.cluster().with_file_name("server.log")
+    }
+
     pub(crate) fn settings(&self) -> ManagedSettings {
         ManagedSettings {
             bin: None,

@@ -40,7 +40,7 @@ async fn what_was_seen_is_there_again_once_and_the_user_is_told_what_to_do() {
     terminal.press("g");
     terminal.sees("line number 0001").await;
     terminal.press("G");
-    terminal.sees("line number 0060").await;
+    terminal.sees_no_more("line number 0001").await;
     terminal.press(&ctrl('p'));
     terminal.sees("Everything").await;
     terminal.press(ESC);
