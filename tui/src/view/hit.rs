@@ -3,7 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use super::layout;
+use super::{frame, layout};
 use crate::model::Model;
 use crate::model::overlay::Overlay;
 use crate::model::workspace::Tab;
@@ -117,7 +117,11 @@ pub fn of(model: &Model, overlay: &Overlay) -> OverlayPlaces {
         Overlay::Provider(choice) => {
             let lines = rows(provider::lines(model).len());
             let extra = if choice.form.is_some() { 3 } else { 0 };
-            (78, lines + 9 + extra, 4, 3 + extra)
+            // Two rows are there for what is wrong; some of it needs more.
+            let error = choice.error.as_deref().unwrap_or_default();
+            let columns = usize::from(size.0.saturating_sub(2).min(78).saturating_sub(4));
+            let more = rows(frame::wrapped(error, columns).len()).saturating_sub(2);
+            (78, lines + 9 + extra + more, 4, 3 + extra + more)
         }
         Overlay::Settings(_) => (60, rows(settings::COUNT) + 2, 0, 0),
     };

@@ -55,7 +55,37 @@ pub fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         cursor = of_overlay.filter(|_| on_top);
     }
     frame::notices(model, area, buf);
+    if model.ascii {
+        only_ascii(area, buf);
+    }
     cursor.filter(|at| area.contains(*at))
+}
+
+/// Takes everything out that a terminal of ASCII alone would show as something
+/// else: names and code may have it, whatever this client writes itself. What is
+/// two columns wide stays two columns wide.
+fn only_ascii(area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buf[(x, y)];
+            if cell.symbol().is_ascii() {
+                continue;
+            }
+            let instead = match cell.symbol() {
+                "…" => "~",
+                "•" => "*",
+                "·" => "-",
+                "│" => "|",
+                "↑" => "^",
+                "↓" => "v",
+                "←" => "<",
+                "→" => ">",
+                _ => "?",
+            };
+            cell.set_symbol(instead);
+        }
+    }
 }
 
 fn too_small(area: Rect, buf: &mut Buffer, theme: theme::Theme) {

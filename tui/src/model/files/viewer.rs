@@ -89,7 +89,27 @@ impl Viewer {
             id: above as u64,
             row: 0,
         };
+        self.show_match(line);
         self.settle();
+    }
+
+    /// Goes sideways to what was found in a line, where it is not seen.
+    fn show_match(&mut self, line: usize) {
+        let Some(text) = self.lines().get(line).filter(|_| !self.wraps) else {
+            return;
+        };
+        let text = text.replace('\t', "    ");
+        let Some(found) = self.needle.all_in(&text).into_iter().next() else {
+            return;
+        };
+        let room = self.room();
+        let begin = columns::width(&text[..found.start]);
+        let end = columns::width(&text[..found.end]);
+        if end <= room {
+            self.column = 0;
+        } else if begin < self.column || end > self.column + room {
+            self.column = begin.saturating_sub(room / 3);
+        }
     }
 
     fn rows(&self) -> Vec<Row> {
