@@ -136,7 +136,8 @@ pub(super) fn grpcurl(model: &Model) -> Page {
         },
         |path| format!("-plaintext -unix {path}"),
     );
-    let body = body.replace('\'', "'\\''");
+    // What was typed may have characters that are kept there and not shown.
+    let body = crate::sanitise::line(&body).replace('\'', "'\\''");
     let line = format!(
         "grpcurl -expand-headers -H 'authorization: Bearer ${{TOKEN}}' -d '{body}' {address} kiln.v1.{method}"
     );

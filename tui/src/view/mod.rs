@@ -37,12 +37,19 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
 
 /// Draws into a buffer; gives the place of the cursor, where one is to be seen.
 pub fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let size = (area.width, area.height);
-    let theme = model.theme();
-    if !layout::fits(size) {
-        too_small(area, buf, theme);
-        return None;
+    let cursor = if layout::fits((area.width, area.height)) {
+        everything(model, area, buf)
+    } else {
+        too_small(area, buf, model.theme());
+        None
+    };
+    if model.ascii {
+        only_ascii(area, buf);
     }
+    cursor.filter(|at| area.contains(*at))
+}
+
+fn everything(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let beneath = match &model.screen {
         Screen::SignIn(sign_in) => sign_in::draw(model, sign_in, area, buf),
         Screen::Projects(screen) => projects::draw(model, screen, area, buf),
@@ -55,10 +62,7 @@ pub fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         cursor = of_overlay.filter(|_| on_top);
     }
     frame::notices(model, area, buf);
-    if model.ascii {
-        only_ascii(area, buf);
-    }
-    cursor.filter(|at| area.contains(*at))
+    cursor
 }
 
 /// Takes everything out that a terminal of ASCII alone would show as something

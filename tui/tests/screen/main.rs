@@ -5,4 +5,6 @@
 
 mod support;
 
+mod hostile;
+mod random;
 mod snapshots;

@@ -2,6 +2,7 @@
 
 pub(crate) mod client;
 pub(crate) mod daemon;
+pub(crate) mod hostile;
 pub(crate) mod keys;
 pub(crate) mod log;
 pub(crate) mod messages;
