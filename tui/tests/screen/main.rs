@@ -6,5 +6,9 @@
 mod support;
 
 mod hostile;
+mod navigation;
+mod overlays;
+mod prompt;
 mod random;
 mod snapshots;
+mod streams;
