@@ -4,6 +4,7 @@
 //! `INSTA_UPDATE=always` writes them anew; then they are to be read.
 
 mod overlays;
+mod panes;
 mod projects;
 mod sign_in;
 mod workspace;

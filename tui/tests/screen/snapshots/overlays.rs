@@ -5,8 +5,8 @@ use kiln_tui::model::Start;
 use kiln_tui::model::settings::Settings;
 
 use super::projects::a_few;
-use super::workspace::ready;
 use super::{looks, seen, seen_once};
+use crate::support::app::ready;
 use crate::support::client::{Client, start};
 use crate::support::daemon::model;
 use crate::support::messages::{self, refusal};
