@@ -103,7 +103,7 @@ async fn a_hostile_model_and_a_hostile_app_steer_nothing() {
     // And the command line, on a terminal.
     let run: [(&[&str], u32, &str); 6] = [
         (&["generate", "once more"], 1, "failed"),
-        (&["history"], 0, "once more"),
+        (&["history"], 0, "be evil"),
         (&["logs"], 0, "the app said it"),
         (&["files"], 0, "src/App.tsx"),
         (&["files", "src/App.tsx"], 0, "fine"),
