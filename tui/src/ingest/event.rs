@@ -189,3 +189,6 @@ fn finish(finished: &pb::GenerationFinished) -> Finish {
         preview_url: name(&finished.preview_url),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -158,3 +158,6 @@ impl Conversation {
         self.turns.get(at.0)?.blocks.get(at.1)
     }
 }
+
+#[cfg(test)]
+mod tests;
