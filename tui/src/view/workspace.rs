@@ -334,7 +334,13 @@ impl Drawn<'_> {
             let elapsed = std::time::Duration::from_millis(u64::try_from(elapsed).unwrap_or(0));
             row.push(Role::Running, frame::spinner(self.model));
             row.push(Role::Running, format!(" {} ", running.words()));
-            row.push(Role::Dim, format!("{}  ", format::duration(elapsed)));
+            // A step has its own time above.
+            let all = if running.detail.is_empty() || conversation.running_id().is_none() {
+                ""
+            } else {
+                " in all"
+            };
+            row.push(Role::Dim, format!("{}{all}  ", format::duration(elapsed)));
         } else if self.model.is_waiting() {
             row.push(
                 Role::Running,

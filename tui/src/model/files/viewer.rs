@@ -184,17 +184,19 @@ impl Viewer {
             .collect();
         let found = self.needle.all_in(&text);
         let room = self.room();
-        let range = if self.wraps {
-            columns::cut(&text, room)
-                .into_iter()
-                .nth(part)
-                .unwrap_or(0..0)
+        let (range, is_cut) = if self.wraps {
+            let rows = columns::cut(&text, room);
+            (rows.into_iter().nth(part).unwrap_or(0..0), false)
         } else {
-            let (pad, range) = columns::part(&text, self.column, room);
+            let (pad, range, is_cut) = columns::part_or_cut(&text, self.column, room);
             row.push(Role::Text, " ".repeat(pad));
-            range
+            (range, is_cut)
         };
+        let room = room - usize::from(is_cut);
         columns::paint(&mut row, &text, range, room, &runs, &found);
+        if is_cut {
+            row.push(Role::Dim, "…");
+        }
         wrap::cut(&row, self.width.max(1))
     }
 }
