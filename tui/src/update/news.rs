@@ -80,7 +80,13 @@ fn connected(model: &mut Model, connection: Connection, effects: &mut Vec<Effect
         match &mut model.screen {
             Screen::SignIn(sign_in) => sign_in.form.busy = false,
             Screen::Projects(_) | Screen::Workspace(_) => {
-                let why = failure.message.clone();
+                // Whoever was never signed in knows why they are asked, and where
+                // that is stands above it already.
+                let place = format!("not signed in to {}: ", model.address);
+                let why = match failure.reason.as_str() {
+                    "AUTH_REQUIRED" => String::new(),
+                    _ => failure.message.trim_start_matches(&place).to_owned(),
+                };
                 open::keep(model, effects);
                 model.overlays.clear();
                 model.screen = Screen::SignIn(Box::new(SignIn::new(why)));

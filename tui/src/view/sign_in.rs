@@ -28,12 +28,13 @@ pub(super) fn draw(
         .add(Role::Text, model.address.clone())
         .add(Role::Dim, format!(" · {}", model.security));
     rows::line(&server, Rect { height: 1, ..inner }, buf, theme);
-    let fields = Rect {
-        y: inner.y + 2,
-        height: inner.height.saturating_sub(4),
+    let below = Rect {
+        y: inner.y + 1,
+        height: 1,
         ..inner
     };
-    let cursor = form::draw(model, &sign_in.form, 1, fields, buf);
+    rows::text(&sign_in.why, Role::Dim, below, buf, theme);
+    let cursor = form::draw(model, &sign_in.form, 1, hit::fields(inner), buf);
     let last = Rect {
         y: inner.bottom().saturating_sub(1),
         height: 1,

@@ -102,7 +102,8 @@ impl Viewer {
         let Some(found) = self.needle.all_in(&text).into_iter().next() else {
             return;
         };
-        let room = self.room();
+        // The last column may be the sign's.
+        let room = self.room().saturating_sub(1).max(1);
         let begin = columns::width(&text[..found.start]);
         let end = columns::width(&text[..found.end]);
         if end <= room {

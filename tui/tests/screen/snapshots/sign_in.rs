@@ -1,15 +1,15 @@
 //! Who is there?
 
-use super::{looks, seen};
+use super::{looks, seen, seen_once};
 use crate::support::client::{Client, start};
-use crate::support::messages::{refusal, sign_in_wanted};
+use crate::support::messages::{hello, refusal, session_expired, sign_in_wanted};
 use kiln_tui::model::Start;
 
 fn asked(size: (u16, u16)) -> Client {
     let mut client = Client::with(
         size,
         Start {
-            address: "https://kiln.example.com".to_owned(),
+            address: "https://kiln.example.com:443".to_owned(),
             security: "encrypted (TLS)",
             ..start()
         },
@@ -34,6 +34,33 @@ fn sending() {
         client.press("enter");
         client
     });
+}
+
+#[test]
+fn the_session_has_expired() {
+    let mut client = asked((80, 24));
+    client.report(hello());
+    client.report(session_expired());
+    seen_once("sign_in_expired", client);
+}
+
+#[test]
+fn in_the_smallest_terminal_the_field_with_the_keys_is_seen() {
+    let mut client = asked((40, 10));
+    assert!(client.shows("E-mail"));
+    client.press("tab");
+    client.write("secret");
+    assert!(client.shows("Password") && client.shows("••••••"));
+    client.press("alt-u tab tab tab");
+    assert!(client.shows("Invite"));
+
+    // A click finds the field that is drawn there.
+    let mut client = asked((60, 14));
+    client.press("alt-u tab tab tab");
+    assert!(client.shows("Invite") && !client.shows("E-mail"));
+    client.click_on("Name");
+    client.write("Ada");
+    assert!(client.shows("Ada") && client.shows("E-mail"));
 }
 
 #[test]

@@ -130,8 +130,17 @@ pub(crate) fn refusal(reason: &str, message: &str) -> Error {
 pub(crate) fn sign_in_wanted() -> Report {
     Report::State(State::SignIn(Error::NotSignedIn {
         address: Address::parse("https://kiln.example.com").unwrap(),
-        why: "no session is kept for it here".to_owned(),
+        why: "there is no session for this server".to_owned(),
         reason: "AUTH_REQUIRED".to_owned(),
+    }))
+}
+
+/// The session that was there has ended.
+pub(crate) fn session_expired() -> Report {
+    Report::State(State::SignIn(Error::NotSignedIn {
+        address: Address::parse("https://kiln.example.com").unwrap(),
+        why: "the session has expired".to_owned(),
+        reason: "SESSION_EXPIRED".to_owned(),
     }))
 }
 
