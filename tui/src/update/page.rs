@@ -43,7 +43,7 @@ pub(crate) fn wrapped(page: &Page, screen: u16) -> Vec<Row> {
 
 /// Every key that works, by where it works.
 #[must_use]
-pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
+pub(super) fn help(keymap: &Keymap, first: &[Scope], ascii: bool) -> Page {
     const ORDER: [Scope; 11] = [
         Scope::Prompt,
         Scope::Workspace,
@@ -68,7 +68,7 @@ pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
                 let keys: Vec<String> = keymap
                     .keys(*action)
                     .iter()
-                    .map(ToString::to_string)
+                    .map(|chord| chord.shown(ascii))
                     .collect();
                 (!keys.is_empty()).then(|| (keys.join("  "), action.entry().title))
             })

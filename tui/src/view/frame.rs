@@ -158,7 +158,7 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
         let Some(chord) = model.keymap.hint(*action, typing) else {
             continue;
         };
-        let key = chord.to_string();
+        let key = chord.shown(model.ascii);
         let wanted = row.width() + key.chars().count() + word.chars().count() + 3;
         if wanted > usize::from(area.width) {
             break;

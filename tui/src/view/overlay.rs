@@ -162,7 +162,7 @@ fn palette(
             .keys(seen.item.action)
             .iter()
             .take(2)
-            .map(ToString::to_string)
+            .map(|chord| chord.shown(model.ascii))
             .collect();
         rows::line(
             &marked(seen.item.action.entry().title, seen.positions, Role::Text),

@@ -266,7 +266,7 @@ fn empty(model: &Model, screen: &ProjectsScreen, area: Rect, buf: &mut Buffer) {
         model
             .keymap
             .hint(action, false)
-            .map_or_else(String::new, |chord| chord.to_string())
+            .map_or_else(String::new, |chord| chord.shown(model.ascii))
     };
     let lines = if !screen.list.filter().is_empty() {
         vec![

@@ -43,7 +43,7 @@ pub(super) fn draw(
     let key = model
         .keymap
         .hint(Action::SwitchSignIn, true)
-        .map_or_else(String::new, |chord| format!("{chord} "));
+        .map_or_else(String::new, |chord| chord.shown(model.ascii) + " ");
     let other = Row::new(Role::Accent, key).add(Role::Dim, other);
     rows::line(&other, last, buf, theme);
     let actions = [

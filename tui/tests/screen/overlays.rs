@@ -162,6 +162,23 @@ fn the_palette_does_what_its_keys_do() {
     assert!(over(&client).is_none(), "there was nothing to do");
 }
 
+/// Ctrl-^ is another key than Ctrl and an arrow.
+#[test]
+fn arrows_are_named_where_only_ascii_is_shown() {
+    let mut client = Client::with(
+        (100, 40),
+        Start {
+            ascii: true,
+            ..start()
+        },
+    );
+    client.report(messages::hello());
+    client.report(messages::projects(vec![project("p1", "first")]));
+    client.press("enter f1");
+    assert!(client.shows("Ctrl-Up  Alt-Up") && client.shows("Ctrl-Down"));
+    assert!(!client.shows("Ctrl-^"));
+}
+
 /// Help is made from the keys: none is left out, wherever it works.
 #[test]
 fn help_has_every_key() {
