@@ -62,8 +62,13 @@ pub fn is_unsafe(c: char) -> bool {
         }
         // Characters without width, and separators that some terminals break lines at.
         '\u{200b}'..='\u{200d}' | '\u{2028}'..='\u{2029}' | '\u{feff}' => true,
-        // Interlinear annotations and tags: text that cannot be seen.
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}' => true,
+        // Others that cannot be seen: joiners of words, fillers of letters, marks of
+        // formats, annotations, tags. What picks the look of an emoji stays.
+        '\u{ad}' | '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' => true,
+        '\u{180b}'..='\u{180f}' | '\u{2060}'..='\u{2065}' | '\u{206a}'..='\u{206f}' => true,
+        '\u{3164}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' => true,
+        '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' => true,
+        '\u{e0000}'..='\u{e0fff}' => true,
         _ => false,
     }
 }
@@ -151,11 +156,15 @@ mod tests {
             0x202a..=0x202e,
             0x2066..=0x2069,
             0xfeff..=0xfeff,
+            0xad..=0xad,
+            0x2060..=0x206f,
+            0xfff9..=0xfffb,
+            0xe0000..=0xe0fff,
         ];
         for code in list.into_iter().flatten() {
             assert!(is_unsafe(char::from_u32(code).unwrap()), "U+{code:04X}");
         }
-        for c in "aé漢😀~ ".chars() {
+        for c in "aé漢😀\u{fe0f}e\u{301}\u{fffd}~ ".chars() {
             assert!(!is_unsafe(c), "{c}");
         }
     }

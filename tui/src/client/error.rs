@@ -154,7 +154,11 @@ impl Error {
     pub(super) fn wants_sign_in(&self) -> bool {
         match self {
             Self::NotSignedIn { .. } => true,
-            Self::Refused(refusal) => refusal.reason.as_deref() == Some("FRESH_SIGN_IN_REQUIRED"),
+            // On somebody else's socket a password does what the socket does not.
+            Self::Refused(refusal) => matches!(
+                refusal.reason.as_deref(),
+                Some("FRESH_SIGN_IN_REQUIRED" | "NOT_LOCAL_OWNER")
+            ),
             Self::Unreachable { .. }
             | Self::Credentials(_)
             | Self::Setup(_)
@@ -372,5 +376,7 @@ mod tests {
             kiln(Code::Unauthenticated, "BAD_CREDENTIALS"),
             Error::Refused(_)
         ));
+        assert!(kiln(Code::PermissionDenied, "NOT_LOCAL_OWNER").wants_sign_in());
+        assert!(!kiln(Code::PermissionDenied, "ROLE_REQUIRED").wants_sign_in());
     }
 }

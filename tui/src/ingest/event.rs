@@ -180,11 +180,15 @@ fn finish(finished: &pb::GenerationFinished) -> Finish {
         },
         message: sentence(&finished.message),
         spent: Spent {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            cost_micro_usd: usage.cost_micro_usd,
+            // Nobody uses less than nothing.
+            prompt_tokens: usage.prompt_tokens.max(0),
+            completion_tokens: usage.completion_tokens.max(0),
+            cost_micro_usd: usage.cost_micro_usd.filter(|cost| *cost >= 0),
             estimated: usage.estimated,
         },
         preview_url: name(&finished.preview_url),
     }
 }
+
+#[cfg(test)]
+mod tests;

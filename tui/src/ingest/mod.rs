@@ -4,6 +4,7 @@
 
 pub mod event;
 pub mod file;
+mod hint;
 pub mod log;
 pub mod project;
 pub mod report;
@@ -55,7 +56,7 @@ pub fn failure(error: crate::client::Error) -> Failure {
     Failure {
         reason: name(&failure.reason),
         message: sentence(&failure.message),
-        hint: failure.hint.as_deref().map(sentence),
+        hint: hint::here(&failure.reason, failure.hint.as_deref()).map(sentence),
     }
 }
 

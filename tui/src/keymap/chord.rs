@@ -94,6 +94,18 @@ impl Chord {
         Some(Self::of(&KeyEvent::new(code, modifiers)))
     }
 
+    /// As people read it; without arrows where only ASCII can be shown.
+    #[must_use]
+    pub fn shown(self, ascii: bool) -> String {
+        let name = self.to_string();
+        if !ascii {
+            return name;
+        }
+        [("↑", "Up"), ("↓", "Down"), ("←", "Left"), ("→", "Right")]
+            .iter()
+            .fold(name, |name, (arrow, word)| name.replace(arrow, word))
+    }
+
     /// Whether it writes a character where text is typed.
     #[must_use]
     pub fn is_text(self) -> bool {

@@ -5,6 +5,18 @@ fn chord(text: &str) -> Chord {
 }
 
 #[test]
+fn arrows_have_names_where_they_cannot_be_drawn() {
+    let chord = Chord::parse("ctrl-up").unwrap();
+    assert_eq!(chord.shown(false), "Ctrl-↑");
+    assert_eq!(chord.shown(true), "Ctrl-Up");
+    for action in Action::ALL {
+        for chord in Keymap::default().keys(*action) {
+            assert!(chord.shown(true).is_ascii(), "{chord}");
+        }
+    }
+}
+
+#[test]
 fn every_default_key_can_be_read_and_none_means_two_things() {
     for action in Action::ALL {
         for key in action.entry().keys {

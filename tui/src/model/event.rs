@@ -298,3 +298,11 @@ pub struct Spent {
     /// Whether the figures are an estimate.
     pub estimated: bool,
 }
+
+impl Spent {
+    /// Whether anything was used at all.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        self.prompt_tokens > 0 || self.completion_tokens > 0
+    }
+}

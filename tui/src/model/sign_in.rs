@@ -19,7 +19,7 @@ pub struct SignIn {
     pub way: Way,
     /// Its fields.
     pub form: Form,
-    /// Why the daemon asks.
+    /// Why the daemon asks; empty where that is plain.
     pub why: String,
 }
 

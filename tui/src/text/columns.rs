@@ -148,6 +148,18 @@ pub fn part(line: &str, from: usize, columns: usize) -> (usize, Range<usize>) {
     }
 }
 
+/// The same, and whether something follows it: a column is then kept for a sign
+/// that says so.
+#[must_use]
+pub fn part_or_cut(line: &str, from: usize, columns: usize) -> (usize, Range<usize>, bool) {
+    let (pad, range) = part(line, from, columns);
+    if range.end == line.len() || columns < 2 {
+        return (pad, range, false);
+    }
+    let (pad, range) = part(line, from, columns - 1);
+    (pad, range, true)
+}
+
 /// A grapheme cluster and its columns.
 #[derive(Clone, Copy)]
 struct Cluster<'a> {

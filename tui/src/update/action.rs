@@ -27,7 +27,7 @@ pub(super) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
                 .into_iter()
                 .filter(|scope| *scope != Scope::Everywhere)
                 .collect();
-            let page = page::help(&model.keymap, &scopes);
+            let page = page::help(&model.keymap, &scopes, model.ascii);
             model.overlays.push(Overlay::Page(page));
         }
         Action::Grpcurl => {

@@ -98,7 +98,8 @@ pub(super) fn submit(model: &mut Model, effects: &mut Vec<Effect>) {
                 return;
             }
             model.overlays.pop();
-            choose_model(model, &for_what, first, effects);
+            let chosen = crate::sanitise::line(&first).into_owned();
+            choose_model(model, &for_what, chosen, effects);
         }
     }
 }
@@ -107,6 +108,8 @@ fn search(model: &mut Model, words: &str) {
     let Some(workspace) = model.workspace_mut() else {
         return;
     };
+    // What is looked at was cleaned in the same way.
+    let words = &*crate::sanitise::line(words);
     words.clone_into(&mut workspace.search);
     let found = match workspace.pane {
         Pane::Prompt | Pane::Conversation => workspace.conversation.find(words),

@@ -31,7 +31,11 @@ pub(super) fn input(model: &mut Model, input: Input, effects: &mut Vec<Effect>) 
 
 fn key(model: &mut Model, key: &KeyEvent, effects: &mut Vec<Effect>) {
     let chord = Chord::of(key);
-    let found = model.keymap.action(chord, &scopes(model), is_typing(model));
+    let typing = is_typing(model);
+    let found = model
+        .keymap
+        .action(chord, &scopes(model), typing)
+        .or_else(|| page_from_prompt(model, chord, key));
     if found != Some(Action::Interrupt) && std::mem::take(&mut model.quit_asked) {
         model.changed = true;
     }
@@ -55,6 +59,22 @@ fn key(model: &mut Model, key: &KeyEvent, effects: &mut Vec<Effect>) {
     {
         typed(model, applied);
     }
+}
+
+/// From the prompt, pages scroll what is above it, with the keys that mean
+/// nothing to text.
+fn page_from_prompt(model: &Model, chord: Chord, key: &KeyEvent) -> Option<Action> {
+    let in_prompt = model.overlays.is_empty()
+        && model
+            .workspace()
+            .is_some_and(|workspace| workspace.pane == Pane::Prompt);
+    if !in_prompt || edit_of(key).is_some() {
+        return None;
+    }
+    model
+        .keymap
+        .action(chord, &[Scope::Pane], true)
+        .filter(|action| matches!(action, Action::PageUp | Action::PageDown))
 }
 
 /// Where keys are looked up, from the innermost to the outermost.

@@ -68,7 +68,7 @@ fn click(model: &mut Model, point: (u16, u16), effects: &mut Vec<Effect>) {
     let size = model.size;
     match &mut model.screen {
         Screen::SignIn(sign_in) => {
-            if let Some(field) = hit::field(size, sign_in.form.fields.len(), point) {
+            if let Some(field) = hit::field(size, &sign_in.form, point) {
                 sign_in.form.focus = field;
             }
         }

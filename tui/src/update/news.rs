@@ -16,7 +16,7 @@ use crate::text::Role;
 
 pub(super) fn news(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
     match news {
-        News::Connection(connection) => connected(model, connection),
+        News::Connection(connection) => connected(model, connection, effects),
         News::Hello(server, account) => {
             let again = model.server.is_some();
             if model
@@ -75,12 +75,19 @@ pub(super) fn news(model: &mut Model, news: News, effects: &mut Vec<Effect>) {
     }
 }
 
-fn connected(model: &mut Model, connection: Connection) {
+fn connected(model: &mut Model, connection: Connection, effects: &mut Vec<Effect>) {
     if let Connection::SignIn { failure } = &connection {
         match &mut model.screen {
             Screen::SignIn(sign_in) => sign_in.form.busy = false,
             Screen::Projects(_) | Screen::Workspace(_) => {
-                let why = failure.message.clone();
+                // Whoever was never signed in knows why they are asked, and where
+                // that is stands above it already.
+                let place = format!("not signed in to {}: ", model.address);
+                let why = match failure.reason.as_str() {
+                    "AUTH_REQUIRED" => String::new(),
+                    _ => failure.message.trim_start_matches(&place).to_owned(),
+                };
+                open::keep(model, effects);
                 model.overlays.clear();
                 model.screen = Screen::SignIn(Box::new(SignIn::new(why)));
             }
@@ -157,7 +164,7 @@ fn happened(
     let mut deleted = false;
     let mut over = false;
 
-    let mut sandbox = None;
+    let mut sandbox = Vec::new();
     for event in events {
         match &event.body {
             Body::RevisionCreated { changes, .. } => {
@@ -174,7 +181,7 @@ fn happened(
                 let nanos = event.time_ms.saturating_mul(1_000_000);
                 workspace.logs.push_step_output(step.word(), text, nanos);
             }
-            Body::SandboxStateChanged { state, .. } => sandbox = Some(*state),
+            Body::SandboxStateChanged { state, .. } => sandbox.push(*state),
             Body::ProjectDeleted => deleted = true,
             _ => {}
         }
@@ -195,11 +202,18 @@ fn happened(
     if list_files && workspace.caught_up {
         ask_for_files(model, effects);
     }
-    if let Some(now) = sandbox
-        && let Some(workspace) = model.workspace_mut()
-    {
-        let before = workspace.project.sandbox;
-        workspace.project.sandbox = now;
+    // An app may have ended and started again within one batch; of a history only
+    // its end matters.
+    let known = if live {
+        0
+    } else {
+        sandbox.len().saturating_sub(1)
+    };
+    for now in sandbox.into_iter().skip(known) {
+        let Some(workspace) = model.workspace_mut() else {
+            break;
+        };
+        let before = std::mem::replace(&mut workspace.project.sandbox, now);
         sandbox_is(model, before, now);
     }
     if over && live {

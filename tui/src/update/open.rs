@@ -37,10 +37,9 @@ pub(super) fn draft(model: &Model) -> Option<(String, String)> {
     Some((workspace.project.id.clone(), text))
 }
 
-/// Keeps the prompt that is being written, for this run of the client and for
-/// the next.
-fn keep(model: &mut Model, effects: &mut Vec<Effect>) {
-    if let Some((key, text)) = draft(model) {
+/// Keeps what is being written, for this run of the client and for the next.
+pub(super) fn keep(model: &mut Model, effects: &mut Vec<Effect>) {
+    for (key, text) in super::written(model) {
         model.drafts.insert(key.clone(), text.clone());
         effects.push(Effect::KeepDraft { key, text });
     }

@@ -43,7 +43,7 @@ pub(crate) fn wrapped(page: &Page, screen: u16) -> Vec<Row> {
 
 /// Every key that works, by where it works.
 #[must_use]
-pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
+pub(super) fn help(keymap: &Keymap, first: &[Scope], ascii: bool) -> Page {
     const ORDER: [Scope; 11] = [
         Scope::Prompt,
         Scope::Workspace,
@@ -68,7 +68,7 @@ pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
                 let keys: Vec<String> = keymap
                     .keys(*action)
                     .iter()
-                    .map(ToString::to_string)
+                    .map(|chord| chord.shown(ascii))
                     .collect();
                 (!keys.is_empty()).then(|| (keys.join("  "), action.entry().title))
             })
@@ -136,7 +136,8 @@ pub(super) fn grpcurl(model: &Model) -> Page {
         },
         |path| format!("-plaintext -unix {path}"),
     );
-    let body = body.replace('\'', "'\\''");
+    // What was typed may have characters that are kept there and not shown.
+    let body = crate::sanitise::line(&body).replace('\'', "'\\''");
     let line = format!(
         "grpcurl -expand-headers -H 'authorization: Bearer ${{TOKEN}}' -d '{body}' {address} kiln.v1.{method}"
     );

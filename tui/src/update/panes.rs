@@ -47,12 +47,8 @@ pub(super) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
         Action::FollowLogs => workspace.logs.toggle_follow(),
         Action::WrapLogs => workspace.logs.toggle_wrap(),
         Action::LogTimes => workspace.logs.toggle_times(),
-        Action::LogStream => {
-            let words = workspace.logs.next_streams();
-            model
-                .notices
-                .say(Role::Accent, format!("shown: {words}"), now_ms);
-        }
+        // The title says which.
+        Action::LogStream => workspace.logs.next_streams(),
         Action::OnlyMatches => {
             if workspace.search.is_empty() {
                 let text = "search first (/): then only the lines that match are shown";

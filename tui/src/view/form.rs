@@ -8,6 +8,19 @@ use crate::model::Model;
 use crate::model::form::Form;
 use crate::text::{Role, Row};
 
+/// The first field that is seen, so that the one with the keys is: where there is
+/// little room, those above it go.
+#[must_use]
+pub(super) fn first_seen(tall: u16, focus: usize, room: u16) -> usize {
+    let height = |index| if index == 0 { tall.max(1) } else { 1 };
+    (0..focus)
+        .find(|first| {
+            let above: u16 = (*first..focus).map(|index| height(index) + 2).sum();
+            above + 1 + height(focus) <= room
+        })
+        .unwrap_or(focus)
+}
+
 /// Draws the fields; `tall` is how many rows the first one has for its text.
 /// Gives the place of the cursor.
 pub(super) fn draw(
@@ -20,7 +33,8 @@ pub(super) fn draw(
     let theme = model.theme();
     let mut y = area.y;
     let mut cursor = None;
-    for (index, field) in form.fields.iter().enumerate() {
+    let first = first_seen(tall, form.focus, area.height);
+    for (index, field) in form.fields.iter().enumerate().skip(first) {
         let focused = index == form.focus && !form.busy;
         let height = if index == 0 { tall.max(1) } else { 1 };
         if y + 1 >= area.bottom() {

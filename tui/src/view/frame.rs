@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{layout, rows};
+use crate::failure::Failure;
 use crate::keymap::Action;
 use crate::model::Model;
 use crate::model::connection::Connection;
@@ -80,15 +81,37 @@ fn connection(model: &Model, width: u16) -> Row {
     row
 }
 
-/// Why there is no connection, where there is none: one sentence.
+/// Why there is no connection, where there is none.
 #[must_use]
-pub(super) fn trouble(model: &Model) -> Option<Row> {
+pub(super) fn trouble(model: &Model) -> Option<&Failure> {
     match &model.connection {
-        Connection::Waiting { failure, .. } | Connection::Refused { failure } => {
-            Some(Row::new(Role::Warn, failure.sentence()))
-        }
+        Connection::Waiting { failure, .. } | Connection::Refused { failure } => Some(failure),
         Connection::Connecting | Connection::Online | Connection::SignIn { .. } => None,
     }
+}
+
+/// A failure in at most so many rows: with what to do about it where there is room
+/// for that.
+#[must_use]
+pub(super) fn failure(failure: &Failure, width: u16, height: u16) -> Vec<Row> {
+    let (width, height) = (usize::from(width), usize::from(height));
+    let mut lines = wrapped(&failure.sentence(), width);
+    if lines.len() > height {
+        lines = wrapped(&failure.message, width);
+    }
+    // What still does not fit is cut with a sign.
+    if let Some(rest) = lines
+        .get(height.saturating_sub(1)..)
+        .filter(|r| r.len() > 1)
+    {
+        let rest = rest.join(" ");
+        lines.truncate(height.saturating_sub(1));
+        lines.push(rest);
+    }
+    lines
+        .into_iter()
+        .map(|line| Row::new(Role::Warn, line))
+        .collect()
 }
 
 /// Something that turns with the time.
@@ -115,12 +138,13 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
         Some(Overlay::Page(_)) => &[(Action::Copy, "copy"), (Action::Back, "close")],
         Some(Overlay::Confirm(_)) => &[(Action::Back, "leave it")],
         Some(Overlay::Ask(_)) => &[(Action::Send, "take it"), (Action::Back, "close")],
-        Some(
-            Overlay::Palette(_)
-            | Overlay::Models { .. }
-            | Overlay::Provider(_)
-            | Overlay::Settings(_),
-        ) => &[
+        Some(Overlay::Settings(_)) => &[
+            (Action::Select, "change"),
+            (Action::Up, "up"),
+            (Action::Down, "down"),
+            (Action::Back, "close"),
+        ],
+        Some(Overlay::Palette(_) | Overlay::Models { .. } | Overlay::Provider(_)) => &[
             (Action::Select, "take it"),
             (Action::Up, "up"),
             (Action::Down, "down"),
@@ -134,7 +158,7 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
         let Some(chord) = model.keymap.hint(*action, typing) else {
             continue;
         };
-        let key = chord.to_string();
+        let key = chord.shown(model.ascii);
         let wanted = row.width() + key.chars().count() + word.chars().count() + 3;
         if wanted > usize::from(area.width) {
             break;

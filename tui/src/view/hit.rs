@@ -3,8 +3,9 @@
 
 use ratatui::layout::Rect;
 
-use super::layout;
+use super::{form, frame, layout};
 use crate::model::Model;
+use crate::model::form::Form;
 use crate::model::overlay::Overlay;
 use crate::model::workspace::Tab;
 use crate::update::{page, provider, settings};
@@ -61,14 +62,26 @@ pub fn address(status: Rect, url: &str) -> Rect {
     }
 }
 
-/// Which field of a form in the middle of the screen a point belongs to.
+/// Which field of the sign-in screen a point belongs to.
 #[must_use]
-pub fn field(size: (u16, u16), count: usize, (column, row): (u16, u16)) -> Option<usize> {
+pub fn field(size: (u16, u16), form: &Form, (column, row): (u16, u16)) -> Option<usize> {
+    let count = form.fields.len();
     let inner = sign_in(size, count);
-    (0..count).find(|index| {
-        let top = inner.y + 2 + 3 * u16::try_from(*index).unwrap_or(0);
+    let first = form::first_seen(1, form.focus, fields(inner).height);
+    (first..count).find(|index| {
+        let top = inner.y + 2 + 3 * u16::try_from(*index - first).unwrap_or(0);
         (top..top + 2).contains(&row) && (inner.left()..inner.right()).contains(&column)
     })
+}
+
+/// Where its fields are.
+#[must_use]
+pub fn fields(inner: Rect) -> Rect {
+    Rect {
+        y: inner.y + 2,
+        height: inner.height.saturating_sub(4),
+        ..inner
+    }
 }
 
 /// Where the form of the sign-in screen is.
@@ -117,7 +130,11 @@ pub fn of(model: &Model, overlay: &Overlay) -> OverlayPlaces {
         Overlay::Provider(choice) => {
             let lines = rows(provider::lines(model).len());
             let extra = if choice.form.is_some() { 3 } else { 0 };
-            (78, lines + 9 + extra, 4, 3 + extra)
+            // Two rows are there for what is wrong; some of it needs more.
+            let error = choice.error.as_deref().unwrap_or_default();
+            let columns = usize::from(size.0.saturating_sub(2).min(78).saturating_sub(4));
+            let more = rows(frame::wrapped(error, columns).len()).saturating_sub(2);
+            (78, lines + 9 + extra + more, 4, 3 + extra + more)
         }
         Overlay::Settings(_) => (60, rows(settings::COUNT) + 2, 0, 0),
     };

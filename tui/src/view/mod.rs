@@ -37,12 +37,19 @@ pub fn draw(model: &Model, frame: &mut Frame<'_>) {
 
 /// Draws into a buffer; gives the place of the cursor, where one is to be seen.
 pub fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
-    let size = (area.width, area.height);
-    let theme = model.theme();
-    if !layout::fits(size) {
-        too_small(area, buf, theme);
-        return None;
+    let cursor = if layout::fits((area.width, area.height)) {
+        everything(model, area, buf)
+    } else {
+        too_small(area, buf, model.theme());
+        None
+    };
+    if model.ascii {
+        only_ascii(area, buf);
     }
+    cursor.filter(|at| area.contains(*at))
+}
+
+fn everything(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let beneath = match &model.screen {
         Screen::SignIn(sign_in) => sign_in::draw(model, sign_in, area, buf),
         Screen::Projects(screen) => projects::draw(model, screen, area, buf),
@@ -55,7 +62,34 @@ pub fn render(model: &Model, area: Rect, buf: &mut Buffer) -> Option<Position> {
         cursor = of_overlay.filter(|_| on_top);
     }
     frame::notices(model, area, buf);
-    cursor.filter(|at| area.contains(*at))
+    cursor
+}
+
+/// Takes everything out that a terminal of ASCII alone would show as something
+/// else: names and code may have it, whatever this client writes itself. What is
+/// two columns wide stays two columns wide.
+fn only_ascii(area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    for y in area.top()..area.bottom() {
+        for x in area.left()..area.right() {
+            let cell = &mut buf[(x, y)];
+            if cell.symbol().is_ascii() {
+                continue;
+            }
+            let instead = match cell.symbol() {
+                "…" => "~",
+                "•" => "*",
+                "·" => "-",
+                "│" => "|",
+                "↑" => "^",
+                "↓" => "v",
+                "←" => "<",
+                "→" => ">",
+                _ => "?",
+            };
+            cell.set_symbol(instead);
+        }
+    }
 }
 
 fn too_small(area: Rect, buf: &mut Buffer, theme: theme::Theme) {

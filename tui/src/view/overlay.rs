@@ -162,7 +162,7 @@ fn palette(
             .keys(seen.item.action)
             .iter()
             .take(2)
-            .map(ToString::to_string)
+            .map(|chord| chord.shown(model.ascii))
             .collect();
         rows::line(
             &marked(seen.item.action.entry().title, seen.positions, Role::Text),
@@ -238,8 +238,7 @@ fn models(
     let foot = if warning.is_empty() {
         Row::new(
             Role::Dim,
-            "price: millionth tokens in / out · Enter takes it · Esc leaves it"
-                .replace("millionth", "a million"),
+            "price: a million tokens in / out · Enter takes it · Esc leaves it",
         )
     } else {
         Row::new(Role::Warn, warning)
@@ -374,7 +373,13 @@ fn fields(model: &Model, ask: &Ask, inner: Rect, buf: &mut Buffer) -> Option<Pos
                     id
                 };
                 let canned = if demo { " (canned answers)" } else { "" };
-                format!("Enter makes it with {id}{canned} · Tab next field · Alt-M model")
+                let makes = format!("Enter makes it with {id}{canned} · Alt-M another model");
+                let all = format!("{makes} · Tab next field");
+                if columns::width(&all) <= usize::from(inner.width) {
+                    all
+                } else {
+                    makes
+                }
             }
             AskedFor::Rename { .. }
             | AskedFor::SaveLogs

@@ -122,7 +122,10 @@ fn filter_line(
             .then_some(Position::new(field.x + column, field.y));
     }
     if let Some(trouble) = frame::trouble(model) {
-        rows::line(&trouble, line, buf, theme);
+        // The line below is free.
+        let room = Rect { height: 2, ..line };
+        let said = frame::failure(trouble, room.width, room.height);
+        rows::draw(&said, room, buf, theme);
         return None;
     }
     if let Some(server) = &model.server {
@@ -154,7 +157,7 @@ fn filter_line(
 fn widths(width: u16) -> (usize, usize, usize, usize) {
     match width {
         ..60 => (12, 0, 0, 0),
-        60..90 => (16, 0, 0, 12),
+        60..90 => (16, 0, 0, 13),
         90..130 => (18, 24, 10, 14),
         130.. => (20, 36, 12, 16),
     }
@@ -263,7 +266,7 @@ fn empty(model: &Model, screen: &ProjectsScreen, area: Rect, buf: &mut Buffer) {
         model
             .keymap
             .hint(action, false)
-            .map_or_else(String::new, |chord| chord.to_string())
+            .map_or_else(String::new, |chord| chord.shown(model.ascii))
     };
     let lines = if !screen.list.filter().is_empty() {
         vec![

@@ -28,12 +28,13 @@ pub(super) fn draw(
         .add(Role::Text, model.address.clone())
         .add(Role::Dim, format!(" · {}", model.security));
     rows::line(&server, Rect { height: 1, ..inner }, buf, theme);
-    let fields = Rect {
-        y: inner.y + 2,
-        height: inner.height.saturating_sub(4),
+    let below = Rect {
+        y: inner.y + 1,
+        height: 1,
         ..inner
     };
-    let cursor = form::draw(model, &sign_in.form, 1, fields, buf);
+    rows::text(&sign_in.why, Role::Dim, below, buf, theme);
+    let cursor = form::draw(model, &sign_in.form, 1, hit::fields(inner), buf);
     let last = Rect {
         y: inner.bottom().saturating_sub(1),
         height: 1,
@@ -42,7 +43,7 @@ pub(super) fn draw(
     let key = model
         .keymap
         .hint(Action::SwitchSignIn, true)
-        .map_or_else(String::new, |chord| format!("{chord} "));
+        .map_or_else(String::new, |chord| chord.shown(model.ascii) + " ");
     let other = Row::new(Role::Accent, key).add(Role::Dim, other);
     rows::line(&other, last, buf, theme);
     let actions = [

@@ -88,6 +88,8 @@ fn tabs(model: &Model, workspace: &Workspace, area: Rect, buf: &mut Buffer) {
     }
     let facts = match workspace.tab {
         Tab::Conversation => Row::default(),
+        // There is no other title here that says which file it is.
+        Tab::Files if workspace.files.has_open_file() => workspace.files.viewer_title(),
         Tab::Files => workspace.files.title(),
         Tab::Logs => workspace.logs.title(),
     };
@@ -233,7 +235,7 @@ impl Drawn<'_> {
                 ),
             ];
             if let Some(trouble) = frame::trouble(self.model) {
-                lines = vec![trouble];
+                lines = frame::failure(trouble, area.width.saturating_sub(3), area.height);
             }
             lines
         } else {
@@ -312,7 +314,7 @@ impl Drawn<'_> {
             width: at.x.saturating_sub(area.x + 2),
             ..area
         };
-        rows::line(&self.standing(), room, buf, self.theme);
+        rows::line(&self.standing(room.width), room, buf, self.theme);
         let role = match self.workspace.project.sandbox {
             Sandbox::Running => Role::Link,
             Sandbox::Stopped | Sandbox::Starting | Sandbox::Stopping | Sandbox::Failed => Role::Dim,
@@ -320,9 +322,10 @@ impl Drawn<'_> {
         rows::text(url, role, at, buf, self.theme);
     }
 
-    fn standing(&self) -> Row {
+    fn standing(&self, width: u16) -> Row {
         if let Some(trouble) = frame::trouble(self.model) {
-            return trouble;
+            let mut said = frame::failure(trouble, width, 1);
+            return said.pop().unwrap_or_default();
         }
         let conversation = &self.workspace.conversation;
         let mut row = Row::default();
@@ -331,7 +334,13 @@ impl Drawn<'_> {
             let elapsed = std::time::Duration::from_millis(u64::try_from(elapsed).unwrap_or(0));
             row.push(Role::Running, frame::spinner(self.model));
             row.push(Role::Running, format!(" {} ", running.words()));
-            row.push(Role::Dim, format!("{}  ", format::duration(elapsed)));
+            // A step has its own time above.
+            let all = if running.detail.is_empty() || conversation.running_id().is_none() {
+                ""
+            } else {
+                " in all"
+            };
+            row.push(Role::Dim, format!("{}{all}  ", format::duration(elapsed)));
         } else if self.model.is_waiting() {
             row.push(
                 Role::Running,

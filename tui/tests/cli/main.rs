@@ -8,6 +8,7 @@ mod support;
 mod auth;
 mod files;
 mod generate;
+mod link;
 mod projects;
 mod provider;
 mod resume;

@@ -324,7 +324,7 @@ fn end(end: &End, width: usize, signs: Signs) -> Vec<Row> {
     };
     let spent = &finish.spent;
     let mut head = Row::new(role, format!("{sign}{word} {}", format::duration(end.took)));
-    if spent.prompt_tokens + spent.completion_tokens > 0 {
+    if spent.is_any() {
         let about = if spent.estimated { "about " } else { "" };
         head.push(
             Role::Dim,

@@ -132,7 +132,7 @@ impl Conversation {
             tokens.0 = tokens.0.saturating_add(finish.spent.prompt_tokens);
             tokens.1 = tokens.1.saturating_add(finish.spent.completion_tokens);
             estimated |= finish.spent.estimated;
-            let used = finish.spent.prompt_tokens + finish.spent.completion_tokens > 0;
+            let used = finish.spent.is_any();
             demo &= turn.demo || !used;
             cost = match (cost, finish.spent.cost_micro_usd) {
                 (Some(sum), Some(more)) => Some(sum.saturating_add(more)),
@@ -158,3 +158,6 @@ impl Conversation {
         self.turns.get(at.0)?.blocks.get(at.1)
     }
 }
+
+#[cfg(test)]
+mod tests;

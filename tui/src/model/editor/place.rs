@@ -4,7 +4,7 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 /// The first place between two clusters that is not before a byte.
 pub(super) fn settle(text: &str, byte: usize) -> usize {
-    let byte = byte.min(text.len());
+    let byte = at_character(text, byte);
     let mut cursor = GraphemeCursor::new(byte, text.len(), true);
     match cursor.is_boundary(text, 0) {
         Ok(true) => byte,
@@ -12,13 +12,19 @@ pub(super) fn settle(text: &str, byte: usize) -> usize {
     }
 }
 
-/// The next place; the end where there is none.
-pub(super) fn next(text: &str, byte: usize) -> usize {
+/// The byte, or the end of the character that it is within. A cursor of clusters
+/// panics within one.
+fn at_character(text: &str, byte: usize) -> usize {
     let mut byte = byte.min(text.len());
     while !text.is_char_boundary(byte) {
         byte += 1;
     }
-    GraphemeCursor::new(byte, text.len(), true)
+    byte
+}
+
+/// The next place; the end where there is none.
+pub(super) fn next(text: &str, byte: usize) -> usize {
+    GraphemeCursor::new(at_character(text, byte), text.len(), true)
         .next_boundary(text, 0)
         .ok()
         .flatten()
@@ -27,7 +33,7 @@ pub(super) fn next(text: &str, byte: usize) -> usize {
 
 /// The place before; the start where there is none.
 pub(super) fn previous(text: &str, byte: usize) -> usize {
-    GraphemeCursor::new(byte.min(text.len()), text.len(), true)
+    GraphemeCursor::new(at_character(text, byte), text.len(), true)
         .prev_boundary(text, 0)
         .ok()
         .flatten()

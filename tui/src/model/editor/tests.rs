@@ -70,6 +70,22 @@ fn a_paste_that_is_too_long_is_cut_and_says_so() {
 }
 
 #[test]
+fn a_paste_is_never_cut_within_a_character() {
+    for text in ["漢", "👩\u{200d}👩\u{200d}👧", "e\u{301}\u{301}", "🇫🇷"] {
+        for before in 0..8 {
+            let mut editor = Editor::line();
+            let pasted = "x".repeat(before) + &text.repeat(LINE_LIMIT);
+            let applied = editor.apply(Edit::Paste(pasted.clone()));
+            let kept = editor.text().len();
+            let dropped = pasted.len() - kept;
+            assert_eq!(applied, Applied::Cut { dropped }, "{text} {before}");
+            assert!((LINE_LIMIT - text.len()..=LINE_LIMIT).contains(&kept));
+            assert_eq!((kept - before) % text.len(), 0, "{text} {before}");
+        }
+    }
+}
+
+#[test]
 fn words_are_moved_over_and_removed() {
     let mut editor = with("let foo_bar = 12;");
     edits(&mut editor, [Edit::WordLeft, Edit::WordLeft]);

@@ -144,7 +144,7 @@ fn shown(files: &Files) -> Vec<String> {
 #[test]
 fn lines_have_numbers_and_long_ones_are_wrapped_or_scrolled() {
     let mut files = opened("0123456789abcdef\nx", 11, 3);
-    assert_eq!(shown(&files), [" 1 01234567", " 2 x"]);
+    assert_eq!(shown(&files), [" 1 0123456…", " 2 x"]);
     files.scroll_sideways(true);
     assert_eq!(shown(&files), [" 1 89abcdef", " 2 "]);
     files.toggle_wrap();

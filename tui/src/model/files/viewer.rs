@@ -89,7 +89,28 @@ impl Viewer {
             id: above as u64,
             row: 0,
         };
+        self.show_match(line);
         self.settle();
+    }
+
+    /// Goes sideways to what was found in a line, where it is not seen.
+    fn show_match(&mut self, line: usize) {
+        let Some(text) = self.lines().get(line).filter(|_| !self.wraps) else {
+            return;
+        };
+        let text = text.replace('\t', "    ");
+        let Some(found) = self.needle.all_in(&text).into_iter().next() else {
+            return;
+        };
+        // The last column may be the sign's.
+        let room = self.room().saturating_sub(1).max(1);
+        let begin = columns::width(&text[..found.start]);
+        let end = columns::width(&text[..found.end]);
+        if end <= room {
+            self.column = 0;
+        } else if begin < self.column || end > self.column + room {
+            self.column = begin.saturating_sub(room / 3);
+        }
     }
 
     fn rows(&self) -> Vec<Row> {
@@ -164,17 +185,19 @@ impl Viewer {
             .collect();
         let found = self.needle.all_in(&text);
         let room = self.room();
-        let range = if self.wraps {
-            columns::cut(&text, room)
-                .into_iter()
-                .nth(part)
-                .unwrap_or(0..0)
+        let (range, is_cut) = if self.wraps {
+            let rows = columns::cut(&text, room);
+            (rows.into_iter().nth(part).unwrap_or(0..0), false)
         } else {
-            let (pad, range) = columns::part(&text, self.column, room);
+            let (pad, range, is_cut) = columns::part_or_cut(&text, self.column, room);
             row.push(Role::Text, " ".repeat(pad));
-            range
+            (range, is_cut)
         };
+        let room = room - usize::from(is_cut);
         columns::paint(&mut row, &text, range, room, &runs, &found);
+        if is_cut {
+            row.push(Role::Dim, "…");
+        }
         wrap::cut(&row, self.width.max(1))
     }
 }

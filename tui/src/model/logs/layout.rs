@@ -137,20 +137,25 @@ impl Laid<'_> {
         } else {
             row.push(Role::Text, " ".repeat(self.time + self.mark));
         }
-        let (pad, part) = self.part(entry.text, sub_row);
+        let (pad, part, is_cut) = self.part(entry.text, sub_row);
         row.push(Role::Text, " ".repeat(pad));
         let (runs, last) = meaning(entry);
         let runs = [(runs, Role::Accent), (usize::MAX, last)];
         let found = self.logs.filter.needle.all_in(entry.text);
-        columns::paint(&mut row, entry.text, part, self.room(), &runs, &found);
+        let room = self.room() - usize::from(is_cut);
+        columns::paint(&mut row, entry.text, part, room, &runs, &found);
+        if is_cut {
+            row.push(Role::Dim, "…");
+        }
         row
     }
 
-    /// The part of a line that a row shows, with spaces before it.
-    fn part(&self, text: &str, sub_row: usize) -> (usize, Range<usize>) {
+    /// The part of a line that a row shows, with spaces before it, and whether a
+    /// sign says that there is more.
+    fn part(&self, text: &str, sub_row: usize) -> (usize, Range<usize>, bool) {
         let room = self.room();
         if !self.logs.view.wrap {
-            return columns::part(text, self.logs.view.column, room);
+            return columns::part_or_cut(text, self.logs.view.column, room);
         }
         let mut left = sub_row;
         let mut part = text.len()..text.len();
@@ -160,7 +165,7 @@ impl Laid<'_> {
             left = left.saturating_sub(1);
             go_on
         });
-        (0, part)
+        (0, part, false)
     }
 }
 

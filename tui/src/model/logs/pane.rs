@@ -40,8 +40,8 @@ impl Logs {
         self.scroll_columns(if right { SIDEWAYS } else { -SIDEWAYS });
     }
 
-    /// Shows the next choice of streams; says which.
-    pub fn next_streams(&mut self) -> &'static str {
+    /// Shows the next choice of streams.
+    pub fn next_streams(&mut self) {
         let all = Streams::default();
         let app = Streams { step: false, ..all };
         let errors = Streams {
@@ -60,7 +60,6 @@ impl Logs {
         let now = ring.iter().position(|choice| *choice == self.streams());
         let next = ring[now.map_or(0, |at| (at + 1) % ring.len())];
         self.show_streams(next);
-        self.streams_in_words()
     }
 
     fn streams_in_words(&self) -> &'static str {
@@ -120,6 +119,7 @@ impl Logs {
             row.push(Role::Accent, format!(" · {}", self.streams_in_words()));
         }
         if !self.query().is_empty() {
+            row.push(Role::Text, " ");
             row.push(Role::Match, format!("/{}", self.query()));
         }
         if summary.missing > 0 {
@@ -131,7 +131,7 @@ impl Logs {
             if summary.follows {
                 " · following"
             } else {
-                " · stopped"
+                " · not following"
             },
         );
         row
