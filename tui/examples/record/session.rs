@@ -20,17 +20,16 @@ const ENTER: &str = "\r";
 const ESCAPE: &str = "\x1b";
 const CONTROL_P: &str = "\x10";
 const CONTROL_Q: &str = "\x11";
-const DOWN: &str = "\x1b[B";
-const CONVERSATION: &str = "\x1b1";
+const END: &str = "\x1b[F";
+const PAGE_DOWN: &str = "\x1b[6~";
 const FILES: &str = "\x1b2";
 const LOGS: &str = "\x1b3";
-const MODELS: &str = "\x1bm";
 
 /// What a session left.
 pub(crate) struct Session {
     /// The workspace, with everything that belongs on a picture.
     pub(crate) workspace: Screen,
-    /// What was written up to the last keys.
+    /// Everything that was written.
     pub(crate) chunks: Vec<Chunk>,
 }
 
@@ -41,7 +40,7 @@ pub(crate) fn play(program: &Program) -> io::Result<Session> {
     // Where models are to come from: the last choice is the demo model.
     client.wait_for_text(LIMIT, "Welcome to Kiln")?;
     sleep(LOOKS);
-    client.send("\x1b[F")?;
+    client.send(END)?;
     sleep(LOOKS / 2);
     client.send(ENTER)?;
     client.wait_for(LIMIT, "the welcome to be gone", |screen| {
@@ -59,40 +58,47 @@ pub(crate) fn play(program: &Program) -> io::Result<Session> {
 
     client.send(LOGS)?;
     sleep(LOOKS);
-    client.send(CONVERSATION)?;
+    client.send("t")?;
+    sleep(LOOKS);
     client.send("i")?;
     write(&mut client, "make it purple, and call it \"Garden\"")?;
+    sleep(LOOKS / 2);
     client.send(ENTER)?;
-    client.wait_for(LIMIT, "the second answer", |screen| {
-        screen.contents().matches("ready in").count() > 1
-            || screen.contents().contains("accent colour (purple)")
-                && screen.contents().contains("ready in")
+    client.wait_for(LIMIT, "the end of the second answer", |screen| {
+        let text = screen.contents();
+        let after = text.rfind("heading is now").map(|at| &text[at..]);
+        after.is_some_and(|after| after.contains("ready in"))
     })?;
     sleep(LOOKS);
 
     client.send(FILES)?;
     sleep(LOOKS / 2);
-    for _ in 0..3 {
-        client.send(DOWN)?;
-        sleep(TYPES * 4);
-    }
+    client.send("/")?;
+    write(&mut client, "App.tsx")?;
     client.send(ENTER)?;
+    sleep(LOOKS / 2);
+    client.send(ENTER)?;
+    // Its first lines: the file that was changed.
+    client.wait_for_text(LIMIT, "#9333ea\"")?;
     sleep(LOOKS);
     let workspace = client.screen();
+    client.send(PAGE_DOWN)?;
+    sleep(LOOKS);
 
     client.send(CONTROL_P)?;
-    sleep(LOOKS / 2);
-    write(&mut client, "mod")?;
     sleep(LOOKS);
-    client.send(ESCAPE)?;
+    write(&mut client, "choose a model")?;
     sleep(LOOKS / 2);
-    client.send(MODELS)?;
+    client.send(ENTER)?;
+    client.wait_for_text(LIMIT, "demo/repair")?;
+    sleep(LOOKS * 2);
+    client.send(ESCAPE)?;
     sleep(LOOKS);
-    client.send(ESCAPE)?;
-    sleep(LOOKS / 2);
-    let chunks = client.chunks();
     client.quit(CONTROL_Q)?;
-    Ok(Session { workspace, chunks })
+    Ok(Session {
+        workspace,
+        chunks: client.chunks(),
+    })
 }
 
 /// Types as people do.
