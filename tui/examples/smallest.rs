@@ -20,8 +20,7 @@ fn show(terminal: &mut ratatui::DefaultTerminal) -> io::Result<()> {
     terminal.draw(|frame| {
         let area = frame.area();
         frame.render_widget(Paragraph::new(WORDS).wrap(Wrap { trim: true }), area);
-        let rows = area.rows();
-        if let Some(last) = rows.last() {
+        if let Some(last) = area.rows().next_back() {
             frame.render_widget("Ctrl-Q quits", last);
         }
     })?;

@@ -29,9 +29,9 @@ use crate::scene;
 use crate::stats::{Rounds, Times};
 
 /// Every kind has its turn this often.
-pub(crate) const ROUNDS: usize = 5;
+pub(crate) const ROUNDS: usize = 9;
 /// Frames of a turn that are measured, after those that are not.
-pub(crate) const FRAMES: usize = 1_000;
+pub(crate) const FRAMES: usize = 600;
 const WARM_UP: usize = 50;
 /// Frames in one direction before the other one.
 const SWING: usize = 20;

@@ -20,7 +20,7 @@ mod terminal;
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::process::{Case, Idle, Places, Starts};
 use self::report::{Amount, Bar, Figure, Section};
@@ -45,18 +45,38 @@ const LARGE: (u16, u16) = (200, 50);
 const ANSWERS: [usize; 2] = [200, 1_000];
 const LINES: [u64; 3] = [1_000, 100_000, 1_000_000];
 
+const USAGE: &str =
+    "usage: measure [--json] [--frames WORDS] KILN SMALLEST; scripts/bench client does it";
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut json = false;
+    let mut only = None;
     let mut programs = Vec::new();
-    for argument in std::env::args_os().skip(1) {
-        match argument.to_str() {
-            Some("--json") => json = true,
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--json" => json = true,
+            "--frames" => only = arguments.next(),
             _ => programs.push(PathBuf::from(argument)),
         }
     }
     let [kiln, smallest] = programs.as_slice() else {
-        return Err("usage: measure [--json] KILN SMALLEST; scripts/bench client does it".into());
+        return Err(USAGE.into());
     };
+    let sections = match only {
+        Some(words) => vec![drawn(SMALL, &words)?, drawn(LARGE, &words)?],
+        None => everything(kiln, smallest)?,
+    };
+    let mut out = io::stdout();
+    if json {
+        report::print_json(&mut out, &sections)?;
+    } else {
+        report::print(&mut out, &sections)?;
+    }
+    Ok(())
+}
+
+fn everything(kiln: &Path, smallest: &Path) -> Result<Vec<Section>, Box<dyn Error>> {
     let home = tempfile::tempdir()?;
     let places = Places {
         kiln: kiln.canonicalize()?,
@@ -69,20 +89,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(words, "  idle…")?;
     let idle = process::idle(&places)?;
     writeln!(words, "  frames…")?;
-    let sections = [
+    Ok(vec![
         started(&starts),
         resident(&starts, &idle),
         rested(&idle),
-        drawn(SMALL)?,
-        drawn(LARGE)?,
-    ];
-    let mut out = io::stdout();
-    if json {
-        report::print_json(&mut out, &sections)?;
-    } else {
-        report::print(&mut out, &sections)?;
-    }
-    Ok(())
+        drawn(SMALL, "")?,
+        drawn(LARGE, "")?,
+    ])
 }
 
 fn started(all: &[Starts]) -> Section {
@@ -173,34 +186,54 @@ fn rested(all: &[Idle]) -> Section {
     }
 }
 
-fn drawn(size: (u16, u16)) -> Result<Section, Box<dyn Error>> {
-    let mut kinds = vec![frames::floor(size, LINES[1])?];
+/// What is asked of a kind of frame.
+#[derive(Clone, Copy, PartialEq)]
+enum Asked {
+    /// Nothing: it is what others are compared with.
+    Floor,
+    /// Bar 14, and no longer than with few lines.
+    Flat,
+    /// Bar 14.
+    Short,
+    /// That 60 a second can be drawn.
+    Smooth,
+}
+
+/// Frames of all kinds, or of those with some words in their name.
+fn drawn(size: (u16, u16), words: &str) -> Result<Section, Box<dyn Error>> {
+    let mut kinds = vec![(Asked::Floor, frames::floor(size, LINES[1])?)];
     for lines in LINES {
-        kinds.push(frames::scroll_logs(size, lines)?);
+        kinds.push((Asked::Flat, frames::scroll_logs(size, lines)?));
     }
-    let scrolled = kinds.len();
-    kinds.push(frames::scroll_conversation(size, 10_000)?);
+    kinds.push((Asked::Short, frames::scroll_conversation(size, 10_000)?));
     for lines in ANSWERS {
-        kinds.push(frames::grow(size, lines)?);
+        kinds.push((Asked::Smooth, frames::grow(size, lines)?));
     }
-    kinds.push(frames::flood(size, LINES[1])?);
+    kinds.push((Asked::Smooth, frames::flood(size, LINES[1])?));
+    kinds.retain(|(asked, kind)| *asked == Asked::Floor || kind.what.contains(words));
+
+    let (asked, mut kinds): (Vec<_>, Vec<_>) = kinds.into_iter().unzip();
     let all = frames::measure(&mut kinds)?;
-    let floor = ms(all[0].whole.median());
-    let shortest = ms(all[1].whole.median());
-    let figures = kinds
-        .into_iter()
+    let median = |wanted| {
+        let at = asked.iter().position(|asked| *asked == wanted)?;
+        all.get(at).map(|frames| ms(frames.whole.median()))
+    };
+    let (floor, shortest) = (median(Asked::Floor), median(Asked::Flat));
+    let figures = asked
+        .iter()
+        .zip(kinds)
         .zip(&all)
-        .enumerate()
-        .map(|(index, (kind, frames))| {
+        .map(|((asked, kind), frames)| {
             let (median, p99) = (ms(frames.whole.median()), ms(frames.whole.p99()));
-            let bar = match index {
-                0 => None,
-                _ if index < scrolled => Some(Bar {
+            let bar = match asked {
+                Asked::Floor => None,
+                Asked::Flat => Some(Bar {
                     words: format!("p99 {FRAME_MS} ms, and flat"),
-                    held: p99 <= FRAME_MS && median <= FLAT * shortest,
+                    held: p99 <= FRAME_MS
+                        && shortest.is_none_or(|shortest| median <= FLAT * shortest),
                 }),
-                _ if index == scrolled => Some(at_most(p99, FRAME_MS, "ms, p99")),
-                _ => Some(at_most(p99, WHOLE_FRAME_MS, "ms, p99: 60 frames a second")),
+                Asked::Short => Some(at_most(p99, FRAME_MS, "ms, p99")),
+                Asked::Smooth => Some(at_most(p99, WHOLE_FRAME_MS, "ms, p99: 60 a second")),
             };
             Figure {
                 subject: kind.what,
@@ -212,7 +245,7 @@ fn drawn(size: (u16, u16)) -> Result<Section, Box<dyn Error>> {
                     ("drawing, p99", Amount::Ms(ms(frames.drawing.p99()))),
                     ("bytes", Amount::Count(frames.bytes())),
                 ],
-                ratio: Some(median / floor),
+                ratio: floor.map(|floor| median / floor),
                 bar,
             }
         })
