@@ -4,6 +4,7 @@
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034 # for those that source this
 started_at=${SECONDS}
 
 say() { printf '%s\n' "$*" >&2; }

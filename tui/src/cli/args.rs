@@ -26,13 +26,15 @@ Exit codes: 0 done; 1 failed, or a generation that did not end READY; 2 usage or
 A closed pipe is no error.";
 
 /// Builds web apps from prompts, in sandboxes, from the terminal.
+///
+/// Without a command it opens the full-screen client; F1 there shows every key.
 #[derive(Debug, Parser)]
 #[command(name = "kiln", bin_name = "kiln", version, after_long_help = AFTER, max_term_width = 100)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]
     pub global: Global,
-    /// What to do.
+    /// What to do; nothing opens the full-screen client.
     #[command(subcommand)]
     pub command: Option<Command>,
 }

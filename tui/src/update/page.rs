@@ -80,30 +80,42 @@ pub(super) fn help(keymap: &Keymap, first: &[Scope]) -> Page {
             rows.push(Row::default());
         }
         rows.push(Row::new(Role::Heading, scope.title()));
-        for (keys, title) in entries {
-            let pad = 24usize.saturating_sub(columns::width(&keys));
-            rows.push(
-                Row::new(Role::Accent, format!("  {keys}"))
-                    .add(Role::Text, " ".repeat(pad.max(1)))
-                    .add(Role::Text, title),
-            );
-        }
+        rows.extend(
+            entries
+                .iter()
+                .map(|(keys, title)| pair(Role::Accent, keys, title)),
+        );
     }
     rows.push(Row::default());
     rows.push(Row::new(
         Role::Dim,
         "Where text is typed, letters are text: Esc leaves the prompt, i comes back.",
     ));
+    rows.push(Row::default());
+    rows.push(Row::new(Role::Heading, "Names for [keys] in config.toml"));
     rows.push(Row::new(
         Role::Dim,
-        "Keys can be changed in config.toml: [keys] palette = [\"ctrl-p\"].",
+        "  For example: stop-app = [\"alt-x\"]. What is named there has those keys only.",
     ));
+    rows.extend(
+        Action::ALL
+            .iter()
+            .map(|action| pair(Role::Text, action.entry().name, action.entry().title)),
+    );
     Page {
         title: "Keys",
         rows,
         top: 0,
         copies: String::new(),
     }
+}
+
+/// A row of a table: what, and what it does.
+fn pair(role: Role, left: &str, right: &str) -> Row {
+    let pad = 24usize.saturating_sub(columns::width(left)).max(1);
+    Row::new(role, format!("  {left}"))
+        .add(Role::Text, " ".repeat(pad))
+        .add(Role::Text, right)
 }
 
 /// The line that asks the daemon for what is on the screen.

@@ -74,10 +74,11 @@ async fn what_was_seen_is_there_again_once_and_the_user_is_told_what_to_do() {
     for client in [&mut terminal, &mut other] {
         client.press("G");
     }
-    until("both see the same", PATIENCE, || async {
-        (terminal.screen() == other.screen()).then_some(())
-    })
-    .await;
+    terminal
+        .shows("both see the same", PATIENCE, |screen| {
+            screen == other.screen()
+        })
+        .await;
     for mut client in [terminal, other] {
         client.press(&ctrl('q'));
         assert_eq!(client.ended().await, 0);

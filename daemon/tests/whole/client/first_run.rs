@@ -25,7 +25,7 @@ async fn who_chose_the_demo_model_is_not_asked_again() {
     again.sees("No projects yet").await;
     again.sees("the demo model (canned answers)").await;
     again.press("?");
-    again.sees("Everywhere").await;
+    again.sees("open the project").await;
     assert!(!again.screen().contains("Welcome"), "{}", again.screen());
     again.press(&ctrl('q'));
     assert_eq!(again.ended().await, 0);

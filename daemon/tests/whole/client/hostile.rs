@@ -24,7 +24,7 @@ const APP: &str = r"
 const out = (globalThis as any).process.stdout;
 out.write(new Uint8Array([0x1b, 0x5d, 0x30, 0x3b, 0xff, 0xfe, 0xc0, 0x80, 0xed, 0xa0, 0x80, 0x9b, 0x32, 0x4a, 0x0a]));
 out.write('overlong '.repeat(20000) + '\n');
-out.write(EVIL + '\u0000 the app said it\n');
+out.write(EVIL + '\u0000 and that was\n the app said it\n');
 ";
 
 /// All of it in one line.
@@ -103,7 +103,7 @@ async fn a_hostile_model_and_a_hostile_app_steer_nothing() {
     // And the command line, on a terminal.
     let run: [(&[&str], u32, &str); 6] = [
         (&["generate", "once more"], 1, "failed"),
-        (&["history"], 0, "once more"),
+        (&["history"], 0, "be evil"),
         (&["logs"], 0, "the app said it"),
         (&["files"], 0, "src/App.tsx"),
         (&["files", "src/App.tsx"], 0, "fine"),

@@ -100,9 +100,12 @@ impl Terminal {
         self.hands.flush().unwrap();
     }
 
-    /// What is on the screen, line by line.
+    /// What is on the screen, line by line. Spaces at the end of a line, written or
+    /// not, look the same.
     pub(crate) fn screen(&self) -> String {
-        self.output.lock().unwrap().emulator.screen().contents()
+        let contents = self.output.lock().unwrap().emulator.screen().contents();
+        let lines: Vec<&str> = contents.lines().map(str::trim_end).collect();
+        lines.join("\n")
     }
 
     /// Every byte that was written so far.

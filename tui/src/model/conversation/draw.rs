@@ -352,9 +352,7 @@ fn end(end: &End, width: usize, signs: Signs) -> Vec<Row> {
             "Nothing unfinished was applied. Ask for less at once, or choose a model with longer answers (Alt-M). Ctrl-↑ brings the prompt back."
         }
         Ended::Cancelled => "Write the next prompt to go on. Ctrl-↑ brings this one back.",
-        Ended::Interrupted => {
-            "The daemon that ran it is gone; what you see is kept. Ctrl-↑ brings the prompt back: send it again."
-        }
+        Ended::Interrupted => "What you see is kept. Ctrl-↑ brings the prompt back.",
         Ended::OverBudget => {
             "The partial work is kept. Raise the budget, or go on with another model (Alt-M)."
         }
