@@ -30,6 +30,8 @@ fn went_well(model: &mut Model, purpose: Purpose, answer: Answer, effects: &mut 
         (Purpose::NewProject { prompt, model: id }, Answer::Project(project)) => {
             model.projects.insert(project.clone());
             let project_id = project.id.clone();
+            // What was written is a project now, and no draft any more.
+            model.overlays.clear();
             effects.push(Effect::KeepDraft {
                 key: String::new(),
                 text: String::new(),

@@ -152,18 +152,33 @@ pub(super) fn hints(model: &Model, actions: &[(Action, &str)], area: Rect, buf: 
         ],
         None => actions,
     };
-    let actions = over;
+    let shown: Vec<(bool, String, &str)> = over
+        .iter()
+        .filter_map(|(action, word)| {
+            let key = model.keymap.hint(*action, typing)?.shown(model.ascii);
+            let leads_on = matches!(action, Action::Palette | Action::Help);
+            Some((leads_on, key, *word))
+        })
+        .collect();
+    let width = |key: &str, word: &str| key.chars().count() + word.chars().count() + 3;
+    // What leads to everything else has its place first.
+    let mut room = usize::from(area.width).saturating_sub(1);
+    let (mut kept, mut full) = (0, false);
+    for (_, key, word) in shown.iter().filter(|(leads_on, ..)| *leads_on) {
+        kept += width(key, word);
+    }
     let mut row = Row::new(Role::Text, " ");
-    for (action, word) in actions {
-        let Some(chord) = model.keymap.hint(*action, typing) else {
-            continue;
-        };
-        let key = chord.shown(model.ascii);
-        let wanted = row.width() + key.chars().count() + word.chars().count() + 3;
-        if wanted > usize::from(area.width) {
-            break;
+    for (leads_on, key, word) in &shown {
+        let wanted = width(key, word);
+        if *leads_on {
+            kept -= wanted;
         }
-        row.push(Role::Accent, key);
+        full |= !leads_on && wanted + kept > room;
+        if wanted > room || (full && !leads_on) {
+            continue;
+        }
+        room -= wanted;
+        row.push(Role::Accent, key.clone());
         row.push(Role::Dim, format!(" {word}  "));
     }
     rows::line(

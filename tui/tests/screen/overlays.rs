@@ -68,6 +68,17 @@ fn a_new_project_is_made_and_its_prompt_carried() {
         client.shows("with due dates"),
         "it is seen before it is answered"
     );
+    let kept = client.effects.iter().rev().find_map(|effect| match effect {
+        Effect::KeepDraft { key, text } if key.is_empty() => Some(text.as_str()),
+        _ => None,
+    });
+    assert_eq!(kept, Some(""), "what was sent is no draft any more");
+    client.press("alt-p n");
+    let text = client.text();
+    assert!(
+        text.contains("What should it be?") && !text.contains("with due dates"),
+        "{text}"
+    );
 }
 
 #[test]
