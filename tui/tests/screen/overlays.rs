@@ -76,7 +76,7 @@ fn a_new_project_is_made_and_its_prompt_carried() {
     client.press("alt-p n");
     let text = client.text();
     assert!(
-        text.contains("What should it be?") && !text.contains("with due dates"),
+        text.contains("What should it be?") && !text.contains("▌ A todo list"),
         "{text}"
     );
 }
