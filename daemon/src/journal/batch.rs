@@ -56,14 +56,26 @@ pub(super) struct HeadMoves {
     epochs: Vec<Option<i64>>,
     before: Vec<i64>,
     after: Vec<i64>,
+    changes: Vec<bool>,
+}
+
+/// How the head of one project moves.
+pub(super) struct HeadMove {
+    /// The epoch that it must have, if that matters.
+    pub(super) epoch: Option<i64>,
+    pub(super) before: i64,
+    pub(super) after: i64,
+    /// Whether the project counts as changed by it.
+    pub(super) changes: bool,
 }
 
 impl HeadMoves {
-    pub(super) fn push(&mut self, project: ProjectId, epoch: Option<i64>, before: i64, after: i64) {
+    pub(super) fn push(&mut self, project: ProjectId, head: &HeadMove) {
         self.projects.push(project.uuid());
-        self.epochs.push(epoch);
-        self.before.push(before);
-        self.after.push(after);
+        self.epochs.push(head.epoch);
+        self.before.push(head.before);
+        self.after.push(head.after);
+        self.changes.push(head.changes);
     }
 }
 
@@ -77,10 +89,10 @@ pub(super) async fn write_at_once(
 ) -> Result<Option<OffsetDateTime>, sqlx::Error> {
     let row = sqlx::query!(
         r#"with wanted as (
-            select * from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-                as w (project_id, epoch, before, after)
+            select * from unnest($3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $12::bool[])
+                as w (project_id, epoch, before, after, changes)
         ), locked as (
-            select h.project_id, w.after
+            select h.project_id, w.after, w.changes
             from wanted w join project_heads h on h.project_id = w.project_id
             where h.head = w.before and (w.epoch is null or w.epoch = h.epoch)
             order by h.project_id
@@ -91,7 +103,8 @@ pub(super) async fn write_at_once(
               and (select count(*) from locked) = cardinality($3::uuid[])
             returning batch
         ), moved as (
-            update project_heads h set head = l.after, changed_at = now()
+            update project_heads h
+            set head = l.after, changed_at = case when l.changes then now() else h.changed_at end
             from locked l
             where h.project_id = l.project_id and exists (select from writer)
         ), written as (
@@ -112,7 +125,8 @@ pub(super) async fn write_at_once(
         &events.sequences,
         &events.kinds as &[&str],
         &events.generations as &[Option<Uuid>],
-        &events.payloads as &[&str]
+        &events.payloads as &[&str],
+        &heads.changes
     )
     .fetch_one(db)
     .await?;
@@ -234,8 +248,10 @@ pub(super) async fn write_held(
 ) -> Result<OffsetDateTime, sqlx::Error> {
     let row = sqlx::query!(
         r#"with moved as (
-            update project_heads h set head = m.after, changed_at = now()
-            from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as m (project_id, before, after)
+            update project_heads h
+            set head = m.after, changed_at = case when m.changes then now() else h.changed_at end
+            from unnest($1::uuid[], $2::bigint[], $3::bigint[], $9::bool[])
+                as m (project_id, before, after, changes)
             where h.project_id = m.project_id and h.head = m.before
             returning h.project_id
         ), written as (
@@ -252,7 +268,8 @@ pub(super) async fn write_held(
         &events.sequences,
         &events.kinds as &[&str],
         &events.generations as &[Option<Uuid>],
-        &events.payloads as &[&str]
+        &events.payloads as &[&str],
+        &heads.changes
     )
     .fetch_one(db)
     .await?;

@@ -2,19 +2,20 @@
 //! where it comes to stand, and what a refusal does to the others. It commits
 //! nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 
+use crate::domain::event::Event;
 use crate::domain::id::ProjectId;
 use crate::store::change::{self, Scope};
 use crate::store::{RowChange, StoreError};
 
 use super::Identity;
 use super::append::AppendError;
-use super::batch::{self, EventRows, HeadMoves, Held};
+use super::batch::{self, EventRows, HeadMove, HeadMoves, Held};
 use super::queue::Entry;
 
 /// What becomes of each entry of a batch.
@@ -73,12 +74,23 @@ impl Ledger {
         if rows.is_empty() {
             return Ok((verdicts, None));
         }
+        let changed: HashSet<ProjectId> = entries
+            .iter()
+            .zip(&verdicts)
+            .filter(|(entry, verdict)| matches!(verdict, Verdict::At(_)) && changes(entry))
+            .map(|(entry, _)| entry.project)
+            .collect();
         let mut moves = HeadMoves::default();
         for (project, after) in ends(entries, &verdicts) {
             let held = before.get(&project).copied().flatten();
-            let held = held.map_or(0, |held| held.head);
-            if after > held {
-                moves.push(project, None, held, after);
+            let head = HeadMove {
+                epoch: None,
+                before: held.map_or(0, |held| held.head),
+                after,
+                changes: changed.contains(&project),
+            };
+            if head.after > head.before {
+                moves.push(project, &head);
             }
         }
         let time = batch::write_held(db, &moves, &rows)
@@ -134,7 +146,13 @@ impl Ledger {
             return Ok(None);
         }
         let mut moves = HeadMoves::default();
-        moves.push(entry.project, None, first - 1, end(entry, first));
+        let head = HeadMove {
+            epoch: None,
+            before: first - 1,
+            after: end(entry, first),
+            changes: changes(entry),
+        };
+        moves.push(entry.project, &head);
         Ok(Some(batch::write_held(db, &moves, &rows).await?))
     }
 
@@ -186,12 +204,7 @@ pub(super) fn plan(
     entries: &[Entry],
     heads: &HashMap<ProjectId, i64>,
 ) -> Option<(Vec<Verdict>, Vec<(ProjectId, i64)>, HeadMoves)> {
-    struct Plan {
-        before: i64,
-        after: i64,
-        epoch: Option<i64>,
-    }
-    let mut plans: HashMap<ProjectId, Plan> = HashMap::new();
+    let mut plans: HashMap<ProjectId, HeadMove> = HashMap::new();
     let mut verdicts = Vec::with_capacity(entries.len());
     for entry in entries {
         if !entry.changes.is_empty() || entry.events.is_empty() {
@@ -199,11 +212,13 @@ pub(super) fn plan(
         }
         let before = *heads.get(&entry.project)?;
         let epoch = batch::epoch(entry.fence);
-        let plan = plans.entry(entry.project).or_insert(Plan {
+        let plan = plans.entry(entry.project).or_insert(HeadMove {
+            epoch,
             before,
             after: before,
-            epoch,
+            changes: false,
         });
+        plan.changes |= changes(entry);
         plan.epoch = match (plan.epoch, epoch) {
             (Some(one), Some(other)) if one != other => return None,
             (one, other) => one.or(other),
@@ -215,7 +230,7 @@ pub(super) fn plan(
     let mut moves = HeadMoves::default();
     let mut ends = Vec::with_capacity(plans.len());
     for (project, plan) in plans {
-        moves.push(project, plan.epoch, plan.before, plan.after);
+        moves.push(project, &plan);
         ends.push((project, plan.after));
     }
     Some((verdicts, ends, moves))
@@ -235,6 +250,13 @@ pub(super) fn ends(entries: &[Entry], verdicts: &[Verdict]) -> Vec<(ProjectId, i
 /// Position of the last event of an entry.
 pub(super) fn end(entry: &Entry, first: i64) -> i64 {
     first - 1 + i64::try_from(entry.events.len()).unwrap_or(0)
+}
+
+/// Whether a project counts as changed by an entry: what becomes of its sandbox
+/// alone, such as when a daemon starts, is no change of it.
+fn changes(entry: &Entry) -> bool {
+    let is_change = |event: &Event| !matches!(event, Event::SandboxStateChanged { .. });
+    entry.events.iter().any(is_change)
 }
 
 fn makes_project(entry: &Entry) -> bool {

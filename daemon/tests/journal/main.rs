@@ -9,6 +9,7 @@
 mod support;
 
 mod ambiguity;
+mod changed;
 mod connect;
 mod crash;
 mod fencing;
