@@ -150,10 +150,23 @@ pub async fn purge(config: &Config) -> Result<Vec<String>, ServeError> {
         Rows::Gone(why) => said.push(why),
     }
     remove_left_over_socket(config).await?;
-    std::fs::remove_dir_all(data_dir.path()).map_err(|error| {
-        anyhow::Error::new(error).context(format!("cannot delete {}", data_dir.path().display()))
-    })?;
-    said.push(format!("deleted {}", data_dir.path().display()));
+    let path = data_dir.path().display();
+    match std::fs::remove_dir_all(data_dir.path()) {
+        Ok(()) => said.push(format!("deleted {path}")),
+        // The place of a mount, such as a volume, goes with whatever mounts it.
+        Err(error)
+            if error.kind() == std::io::ErrorKind::ResourceBusy
+                && std::fs::read_dir(data_dir.path())
+                    .is_ok_and(|mut entries| entries.next().is_none()) =>
+        {
+            said.push(format!("emptied {path}, where something is mounted"));
+        }
+        Err(error) => {
+            return Err(anyhow::Error::new(error)
+                .context(format!("cannot delete {path}"))
+                .into());
+        }
+    }
     Ok(said)
 }
 

@@ -233,8 +233,8 @@ pub enum Error {
     /// The Docker engine does not answer.
     #[error("the docker engine does not answer: {0}")]
     DockerUnavailable(String),
-    /// The sandbox image is missing.
-    #[error("the sandbox image is missing: {0}")]
+    /// The sandbox image is missing, or could not be prepared.
+    #[error("there is no image for the sandbox: {0}")]
     ImageMissing(String),
     /// Ours to fix: logged once, where it becomes a status.
     #[error("internal error")]

@@ -25,7 +25,7 @@ const INSTALL: Duration = Duration::from_secs(600);
 /// Longest commit: a slow disk writes a whole tree of dependencies.
 const COMMIT: Duration = Duration::from_secs(120);
 /// Lines of a failed installation that are shown.
-const LAST_LINES: usize = 12;
+const LAST_LINES: usize = 3;
 
 impl Engine {
     /// Makes the image `name`. The caller holds the lock of preparations.
@@ -154,9 +154,9 @@ impl Engine {
             return Ok(());
         }
         Err(SandboxError::Prepare(format!(
-            "the installation ended with {}: {}",
+            "installing the template's dependencies ended with {}: {}",
             code.map_or_else(|| "no code".to_owned(), |code| code.to_string()),
-            lines.last.into_iter().collect::<Vec<_>>().join(" | "),
+            lines.last.into_iter().collect::<Vec<_>>().join("; "),
         )))
     }
 

@@ -45,7 +45,9 @@ pub(super) fn for_reason(reason: &str) -> Option<&'static str> {
         "DOCKER_UNAVAILABLE" => {
             "is the Docker engine running, and may kilnd's user use its socket? see `kiln status`"
         }
-        "IMAGE_MISSING" => "run `scripts/sandbox-image` on the daemon's machine",
+        "IMAGE_MISSING" => {
+            "is the base image there (`scripts/sandbox-image` on the daemon's machine makes it), and does the machine reach the npm registry?"
+        }
         "GENERATION_RUNNING" => {
             "follow it with `kiln watch`, end it with `kiln cancel`, or wait for it with `kiln generate --queue`"
         }
