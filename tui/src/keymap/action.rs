@@ -162,7 +162,7 @@ actions! {
     FollowLogs { "follow-logs", "follow the end, or stop", Logs, ["f"], listed }
     WrapLogs { "wrap-logs", "wrap long lines", Logs, ["w"], listed }
     LogTimes { "log-times", "show times", Logs, ["t"], listed }
-    LogStream { "log-stream", "choose streams: all, app, errors, steps", Logs, ["s"], listed }
+    LogStream { "log-stream", "choose streams: all, app, errors, steps, each step", Logs, ["s"], listed }
     OnlyMatches { "only-matches", "only lines that match the search", Logs, ["m"], listed }
     SaveLogs { "save-logs", "save to a file", Logs, ["S"], listed }
 

@@ -31,6 +31,14 @@ impl Default for Streams {
 }
 
 impl Streams {
+    /// What the steps wrote, and nothing else.
+    pub(super) const STEPS: Self = Self {
+        stdout: false,
+        stderr: false,
+        system: false,
+        step: true,
+    };
+
     fn has(self, kind: Kind) -> bool {
         match kind {
             Kind::Stdout => self.stdout,
@@ -46,6 +54,8 @@ impl Streams {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filter {
     pub(super) streams: Streams,
+    /// The step whose lines alone are shown of all steps.
+    pub(super) step: Option<String>,
     pub(super) needle: Needle,
     /// Whether lines without the needle are left out.
     pub(super) only_matching: bool,
@@ -53,15 +63,24 @@ pub(super) struct Filter {
 
 impl Filter {
     fn is_open(&self) -> bool {
-        self.streams == Streams::default() && !self.narrows()
+        self.streams == Streams::default() && self.step.is_none() && !self.narrows()
     }
 
     fn narrows(&self) -> bool {
         self.only_matching && !self.needle.is_empty()
     }
 
+    /// A line of a step begins with the step.
+    fn has_step(&self, text: &str) -> bool {
+        self.step.as_ref().is_none_or(|step| {
+            text.strip_prefix(step.as_str())
+                .is_some_and(|rest| rest.starts_with(':'))
+        })
+    }
+
     pub(super) fn passes(&self, entry: &Entry<'_>) -> bool {
         self.streams.has(entry.kind)
+            && (entry.kind != Kind::Step || self.has_step(entry.text))
             && (!self.narrows() || (is_line(entry.kind) && self.needle.is_in(entry.text)))
     }
 }

@@ -33,6 +33,12 @@ pub const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// Lines that are looked at in one go after a filter has changed.
 const PORTION: u64 = 20_000;
 
+/// Entries that one that came late may pass, to stand where its time is.
+const LATE: u64 = 2_000;
+
+/// Steps that can be shown alone, at most. There are six.
+const STEPS: usize = 12;
+
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
@@ -80,6 +86,8 @@ pub struct Logs {
     filter: Filter,
     index: Index,
     view: View,
+    /// Steps that wrote something, in the order of their first line.
+    steps: Vec<String>,
 }
 
 /// What the user sees of it.
@@ -149,6 +157,7 @@ impl Logs {
                 found: None,
                 offset: 0,
             },
+            steps: Vec::new(),
         }
     }
 
@@ -159,7 +168,7 @@ impl Logs {
             let judged = self.lives.judge(line.number, line.nanos, dropped);
             match judged {
                 Verdict::Repeated => continue,
-                Verdict::Next { missing } => self.push_missing(missing),
+                Verdict::Next { missing } => self.push_missing(missing, line.nanos),
                 Verdict::Restarted { missing } => {
                     self.push(Entry {
                         kind: Kind::Restart,
@@ -167,7 +176,7 @@ impl Logs {
                         nanos: line.nanos,
                         text: "the sandbox started again",
                     });
-                    self.push_missing(missing);
+                    self.push_missing(missing, line.nanos);
                 }
             }
             dropped = 0;
@@ -180,7 +189,7 @@ impl Logs {
         }
         if batch.lines.is_empty() {
             let news = self.lives.missing(dropped);
-            self.push_missing(news);
+            self.push_missing(news, 0);
         }
     }
 
@@ -192,6 +201,9 @@ impl Logs {
 
     /// A step of the gate wrote output: one or more lines, clean.
     pub fn push_step_output(&mut self, step: &str, text: &str, nanos: i64) {
+        if self.steps.len() < STEPS && !self.steps.iter().any(|known| known == step) {
+            self.steps.push(step.to_owned());
+        }
         for line in text.lines() {
             let line = format!("{step}: {line}");
             self.push(Entry {
@@ -247,7 +259,18 @@ impl Logs {
 
     /// Shows these streams.
     pub fn show_streams(&mut self, streams: Streams) {
-        self.change(|filter| filter.streams = streams);
+        self.change(|filter| {
+            filter.streams = streams;
+            filter.step = None;
+        });
+    }
+
+    /// Shows the lines of one step, and no others.
+    pub fn show_step(&mut self, step: &str) {
+        self.change(|filter| {
+            filter.streams = Streams::STEPS;
+            filter.step = Some(step.to_owned());
+        });
     }
 
     /// What is looked for.
@@ -280,7 +303,11 @@ impl Logs {
             return;
         }
         let is_wider = |filter: &Filter| !filter.only_matching || filter.needle.is_empty();
-        if before.streams == self.filter.streams && is_wider(&before) && is_wider(&self.filter) {
+        if before.streams == self.filter.streams
+            && before.step == self.filter.step
+            && is_wider(&before)
+            && is_wider(&self.filter)
+        {
             // Only what is highlighted is another.
             return;
         }
@@ -288,7 +315,7 @@ impl Logs {
         self.work();
     }
 
-    fn push_missing(&mut self, count: u64) {
+    fn push_missing(&mut self, count: u64, nanos: i64) {
         if count == 0 {
             return;
         }
@@ -301,18 +328,53 @@ impl Logs {
         self.push(Entry {
             kind: Kind::Dropped,
             number: count,
-            nanos: 0,
+            nanos,
             text: "",
         });
     }
 
     fn push(&mut self, entry: Entry<'_>) {
-        self.index.push(&self.filter, self.store.next(), &entry);
-        self.store.push(entry);
+        let place = self.place(&entry);
+        if place < self.store.next() {
+            self.insert(place, entry);
+        } else {
+            self.index.push(&self.filter, place, &entry);
+            self.store.push(entry);
+        }
         while let Some((kind, number)) = self.store.pop_excess() {
             self.count_gone(kind, number);
             self.index.forget(self.store.first());
         }
+    }
+
+    /// Where an entry belongs by its time. What the steps wrote and what the sandbox
+    /// wrote come by different ways; each of the two stays in its own order.
+    fn place(&self, entry: &Entry<'_>) -> u64 {
+        let end = self.store.next();
+        let mut place = end;
+        while end - place < LATE {
+            let Some(before) = place.checked_sub(1).and_then(|id| self.store.get(id)) else {
+                break;
+            };
+            let is_of_its_kind = (before.kind == Kind::Step) == (entry.kind == Kind::Step);
+            if is_of_its_kind || entry.nanos == 0 || before.nanos <= entry.nanos {
+                return place;
+            }
+            place -= 1;
+        }
+        // Later than anybody waits for, or before everything.
+        if end - place < LATE { place } else { end }
+    }
+
+    fn insert(&mut self, place: u64, entry: Entry<'_>) {
+        self.store.insert(place, entry);
+        // What is read stays where it is.
+        if self.view.top.id >= place {
+            self.view.top.id += 1;
+        }
+        self.view.found = self.view.found.map(|id| id + u64::from(id >= place));
+        self.index = Index::new(&self.filter, &self.store);
+        self.work();
     }
 
     /// An entry had to make room.

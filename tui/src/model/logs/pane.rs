@@ -40,7 +40,8 @@ impl Logs {
         self.scroll_columns(if right { SIDEWAYS } else { -SIDEWAYS });
     }
 
-    /// Shows the next choice of streams.
+    /// Shows the next choice of streams: all, the app, errors, steps, and then one
+    /// step after the other.
     pub fn next_streams(&mut self) {
         let all = Streams::default();
         let app = Streams { step: false, ..all };
@@ -50,27 +51,40 @@ impl Logs {
             step: false,
             stderr: true,
         };
-        let steps = Streams {
-            stdout: false,
-            stderr: false,
-            system: false,
-            step: true,
-        };
-        let ring = [all, app, errors, steps];
+        if self.streams() == Streams::STEPS {
+            let next = match &self.filter.step {
+                None => 0,
+                Some(step) => self
+                    .steps
+                    .iter()
+                    .position(|known| known == step)
+                    .map_or(self.steps.len(), |at| at + 1),
+            };
+            match self.steps.get(next).cloned() {
+                Some(step) => self.show_step(&step),
+                None => self.show_streams(all),
+            }
+            return;
+        }
+        let ring = [all, app, errors, Streams::STEPS];
         let now = ring.iter().position(|choice| *choice == self.streams());
         let next = ring[now.map_or(0, |at| (at + 1) % ring.len())];
         self.show_streams(next);
     }
 
-    fn streams_in_words(&self) -> &'static str {
+    pub(super) fn streams_in_words(&self) -> String {
+        if let Some(step) = &self.filter.step {
+            return step.clone();
+        }
         let streams = self.streams();
-        match (streams.stdout, streams.stderr, streams.step) {
+        let words = match (streams.stdout, streams.stderr, streams.step) {
             (true, true, true) => "all streams",
             (true, true, false) => "the app",
             (false, true, false) => "errors",
             (false, false, true) => "steps",
             _ => "some streams",
-        }
+        };
+        words.to_owned()
     }
 
     /// Looks for words; says whether they are there.

@@ -125,6 +125,36 @@ impl Store {
         self.next += 1;
     }
 
+    /// Puts an entry before another one; those after it move up by one.
+    pub(super) fn insert(&mut self, id: u64, entry: Entry<'_>) {
+        let mut after = Vec::new();
+        while self.next > id.max(self.first) {
+            after.extend(self.take_last());
+        }
+        self.push(entry);
+        for (fixed, text) in after.iter().rev() {
+            self.push(Entry {
+                kind: fixed.kind,
+                number: fixed.number,
+                nanos: fixed.nanos,
+                text,
+            });
+        }
+    }
+
+    fn take_last(&mut self) -> Option<(Fixed, String)> {
+        let text = self.get(self.next.checked_sub(1)?)?.text.to_owned();
+        let block = self.blocks.back_mut()?;
+        let fixed = block.entries.pop()?;
+        block.text.truncate(block.text.len() - text.len());
+        if block.entries.is_empty() {
+            self.blocks.pop_back();
+        }
+        self.bytes -= cost(&text);
+        self.next -= 1;
+        Some((fixed, text))
+    }
+
     /// Takes the first entry out if there are too many; says what it was.
     pub(super) fn pop_excess(&mut self) -> Option<(Kind, i64)> {
         let is_over = self.next - self.first > self.most_entries || self.bytes > self.most_bytes;

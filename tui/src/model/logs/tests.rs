@@ -158,7 +158,7 @@ fn streams_are_switched_on_and_off_and_marked() {
         lines: vec![error],
         dropped: 0,
     });
-    logs.push_step_output("install", "added 12 packages\ndone", 5);
+    logs.push_step_output("install", "added 12 packages\ndone", 5_000_000);
     let rows = logs.rows(40, 9);
     assert_eq!(rows[1], Row::new(Role::Warn, "! ").add(Role::Text, "bad"));
     assert_eq!(
@@ -363,7 +363,8 @@ fn act(logs: &mut Logs, action: Do, nanos: &mut i64) {
                 });
             }
         }
-        Do::Step(text) => logs.push_step_output("install", &text, *nanos),
+        // A little late, as by another way.
+        Do::Step(text) => logs.push_step_output("install", &text, (*nanos - 3).max(1)),
         Do::Search(text) => logs.search(text),
         Do::Only(only) => logs.show_only_matching(only),
         Do::Streams(stdout, stderr) => logs.show_streams(Streams {
@@ -418,4 +419,93 @@ proptest! {
             prop_assert_eq!(summary.shown, found);
         }
     }
+}
+
+/// A sandbox that wrote at 10 and 30 ms, and steps that wrote at 5, 20 and 40 ms.
+fn by_two_ways(steps_first: bool, mut logs: Logs) -> Logs {
+    let written = Batch {
+        lines: vec![
+            Line {
+                nanos: 10_000_000,
+                ..line(1, "first")
+            },
+            Line {
+                nanos: 30_000_000,
+                ..line(2, "second")
+            },
+        ],
+        dropped: 0,
+    };
+    if !steps_first {
+        logs.apply(&written);
+    }
+    for ms in [5, 20, 40] {
+        logs.push_step_output("install", &format!("at {ms}"), ms * 1_000_000);
+    }
+    if steps_first {
+        logs.apply(&written);
+    }
+    logs
+}
+
+#[test]
+fn lines_stand_where_their_time_is_whichever_way_came_first() {
+    let expected = [
+        "install: at 5",
+        "first",
+        "install: at 20",
+        "second",
+        "install: at 40",
+    ];
+    for steps_first in [true, false] {
+        let logs = by_two_ways(steps_first, logs(0));
+        let shown: Vec<String> = all(&logs)
+            .iter()
+            .map(|row| row.trim_start_matches(['>', ' ']).to_owned())
+            .collect();
+        assert_eq!(shown, expected, "steps first: {steps_first}");
+        let mut narrow = self::logs(0);
+        narrow.show_streams(Streams {
+            step: false,
+            ..Streams::default()
+        });
+        let narrow = by_two_ways(steps_first, narrow);
+        assert_eq!(all(&narrow), ["first", "second"]);
+        assert_eq!(narrow.bytes(), logs.bytes());
+    }
+}
+
+#[test]
+fn a_line_that_is_far_too_late_is_shown_at_the_end() {
+    let mut logs = Logs::with_limits(10_000, MOST_BYTES);
+    logs.apply(&numbered(10..=9_000));
+    logs.push_step_output("install", "late", 1);
+    assert!(all(&logs).last().unwrap().ends_with("install: late"));
+}
+
+#[test]
+fn the_streams_go_round_with_each_step_that_wrote() {
+    let mut logs = by_two_ways(true, logs(0));
+    logs.push_step_output("check", "error TS1", 50_000_000);
+    let mut seen = Vec::new();
+    for _ in 0..7 {
+        seen.push((logs.streams_in_words(), all(&logs).len()));
+        logs.next_streams();
+    }
+    let words: Vec<_> = seen
+        .iter()
+        .map(|(words, rows)| (words.as_str(), *rows))
+        .collect();
+    assert_eq!(
+        words,
+        [
+            ("all streams", 6),
+            ("the app", 2),
+            ("errors", 0),
+            ("steps", 4),
+            ("install", 3),
+            ("check", 1),
+            ("all streams", 6),
+        ]
+    );
 }
