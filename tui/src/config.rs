@@ -19,7 +19,7 @@ use crate::client::address::AddressError;
 use crate::client::credentials::{self, CredentialsError, Store};
 use crate::client::{Address, Options};
 use crate::keymap::{Keymap, KeymapError};
-use crate::view::theme::Palette;
+use crate::view::theme::{Depth, Palette};
 
 /// A configuration file with more than this is not one; in bytes.
 const FILE_MAX: u64 = 1 << 20;
@@ -108,6 +108,8 @@ pub struct FullScreen {
     pub state_dir: PathBuf,
     /// Whether `NO_COLOR` is set to anything.
     pub no_color: bool,
+    /// How many colours the terminal says that it has.
+    pub depth: Depth,
 }
 
 /// Puts together what a client needs to know before it connects.
@@ -192,6 +194,10 @@ pub fn load_full_screen(
         keymap: Keymap::configured(&file.keys)?,
         state_dir,
         no_color: variable("NO_COLOR").is_some(),
+        depth: {
+            let text = |name: &str| variable(name).and_then(|value| value.into_string().ok());
+            Depth::of(text("COLORTERM").as_deref(), text("TERM").as_deref())
+        },
     })
 }
 

@@ -19,6 +19,7 @@ use kiln_tui::model::logs::{Logs, MOST_BYTES, MOST_LINES};
 use kiln_tui::model::settings::Settings;
 use kiln_tui::model::{Model, Start};
 use kiln_tui::msg::{Input, Msg};
+use kiln_tui::view::theme::Depth;
 use kiln_tui::{update, view};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
@@ -232,6 +233,7 @@ impl Stage {
             drafts: BTreeMap::new(),
             ascii: false,
             no_color: false,
+            depth: Depth::True,
             run: "measured".into(),
         });
         take(&mut model, Msg::Input(Input::Resize(size.0, size.1)));

@@ -40,6 +40,7 @@ pub(super) async fn run(context: &Context) -> Result<(), Stop> {
         drafts: memory.drafts(),
         ascii: !progress::is_utf8_locale(),
         no_color: config.no_color,
+        depth: config.depth,
         run: uuid::Uuid::new_v4().simple().to_string(),
     });
     runtime::run(model, options, memory).await.map_err(|error| {

@@ -29,6 +29,40 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Whether keys of the other place, an inner one, work where these do too.
+    #[must_use]
+    pub fn meets(self, inner: Self) -> bool {
+        match self {
+            Self::Everywhere => inner != Self::Everywhere,
+            Self::Workspace => matches!(
+                inner,
+                Self::Pane
+                    | Self::Prompt
+                    | Self::Conversation
+                    | Self::Tree
+                    | Self::Viewer
+                    | Self::Logs
+            ),
+            Self::Pane => matches!(
+                inner,
+                Self::Projects
+                    | Self::Conversation
+                    | Self::Tree
+                    | Self::Viewer
+                    | Self::Logs
+                    | Self::Page
+            ),
+            Self::Projects
+            | Self::Prompt
+            | Self::Conversation
+            | Self::Tree
+            | Self::Viewer
+            | Self::Logs
+            | Self::Page
+            | Self::SignIn => false,
+        }
+    }
+
     /// Its heading in the help.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -104,7 +138,7 @@ actions! {
     Redraw { "redraw", "draw the screen anew", Everywhere, ["ctrl-l"], hidden }
     Retry { "retry", "connect now", Everywhere, ["ctrl-r"], listed }
     Models { "models", "choose a model", Everywhere, ["alt-m", "ctrl-t"], listed }
-    Provider { "provider", "choose where models come from", Everywhere, [], listed }
+    Provider { "provider", "choose where models come from (provider)", Everywhere, [], listed }
     Settings { "settings", "settings: theme, mouse", Everywhere, ["f2"], listed }
     NextTheme { "next-theme", "next theme", Everywhere, [], listed }
     ToggleMouse { "toggle-mouse", "mouse on or off (off: the terminal selects text)", Everywhere, ["f3"], listed }
@@ -162,7 +196,7 @@ actions! {
     FollowLogs { "follow-logs", "follow the end, or stop", Logs, ["f"], listed }
     WrapLogs { "wrap-logs", "wrap long lines", Logs, ["w"], listed }
     LogTimes { "log-times", "show times", Logs, ["t"], listed }
-    LogStream { "log-stream", "choose streams: all, app, errors, steps, each step", Logs, ["s"], listed }
+    LogStream { "log-stream", "streams: all, app, errors, steps, each step", Logs, ["s"], listed }
     OnlyMatches { "only-matches", "only lines that match the search", Logs, ["m"], listed }
     SaveLogs { "save-logs", "save to a file", Logs, ["S"], listed }
 

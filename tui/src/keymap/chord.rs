@@ -106,6 +106,16 @@ impl Chord {
             .fold(name, |name, (arrow, word)| name.replace(arrow, word))
     }
 
+    /// Whether it is a key with Ctrl or Alt, or a function key: one that means the
+    /// same wherever it works.
+    #[must_use]
+    pub fn is_special(self) -> bool {
+        matches!(self.code, KeyCode::F(_))
+            || self
+                .modifiers
+                .intersects(KeyModifiers::CONTROL | KeyModifiers::ALT)
+    }
+
     /// Whether it writes a character where text is typed.
     #[must_use]
     pub fn is_text(self) -> bool {

@@ -91,6 +91,7 @@ impl Keymap {
             }
         }
         keymap.check()?;
+        keymap.check_hidden(changes)?;
         Ok(keymap)
     }
 
@@ -127,6 +128,28 @@ impl Keymap {
             .find(|chord| !(typing && chord.is_text()))
             .or_else(|| if typing { None } else { keys.first() })
             .copied()
+    }
+
+    /// A key that the configuration gives must not be hidden by another in a place
+    /// where both work, nor hide one. Plain keys may: `n` is one thing in a list
+    /// and another after a search.
+    fn check_hidden(&self, changes: &BTreeMap<String, Vec<String>>) -> Result<(), KeymapError> {
+        let changed = |action: Action| changes.contains_key(action.entry().name);
+        for (first, chords) in self.bindings.iter().filter(|(action, _)| changed(*action)) {
+            for (second, others) in &self.bindings {
+                let meet = first.entry().scope.meets(second.entry().scope)
+                    || second.entry().scope.meets(first.entry().scope);
+                let is_both = |chord: &&Chord| chord.is_special() && others.contains(chord);
+                if let Some(chord) = chords.iter().find(is_both).filter(|_| meet) {
+                    return Err(KeymapError::Twice {
+                        chord: chord.to_string(),
+                        first: first.entry().name,
+                        second: second.entry().name,
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     fn check(&self) -> Result<(), KeymapError> {

@@ -99,6 +99,23 @@ fn the_configuration_changes_keys_and_is_checked() {
         change("palete", &["ctrl-k"]),
         Err(KeymapError::Action("palete".into()))
     );
+    // The workspace would hide it, or be hidden.
+    for (name, key) in [
+        ("models", "ctrl-o"),
+        ("open-preview", "f1"),
+        ("edit-prompt", "ctrl-o"),
+    ] {
+        let refused = change(name, &[key]);
+        assert!(
+            matches!(refused, Err(KeymapError::Twice { .. })),
+            "{name}: {refused:?}"
+        );
+    }
+    change("open-preview", &["ctrl-o", "f9"]).unwrap();
+    // What the table says may be said again.
+    for action in Action::ALL {
+        change(action.entry().name, action.entry().keys).unwrap();
+    }
     assert!(matches!(
         change("palette", &["ctrl-"]),
         Err(KeymapError::Chord { .. })

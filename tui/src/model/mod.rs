@@ -42,7 +42,7 @@ use self::workspace::Workspace;
 use crate::client::link::Topic;
 use crate::effect::CallId;
 use crate::keymap::Keymap;
-use crate::view::theme::{Palette, Theme};
+use crate::view::theme::{Depth, Palette, Theme};
 
 /// How often what moves is drawn anew while something runs; milliseconds.
 const MOVING_MS: i64 = 120;
@@ -66,6 +66,8 @@ pub struct Start {
     pub ascii: bool,
     /// Whether colours are unwanted.
     pub no_color: bool,
+    /// How many colours there are.
+    pub depth: Depth,
     /// Something that no other run of a client has: the beginning of request ids.
     pub run: String,
 }
@@ -114,6 +116,8 @@ pub struct Model {
     pub ascii: bool,
     /// Whether colours are unwanted.
     pub no_color: bool,
+    /// How many colours there are.
+    pub depth: Depth,
     /// Something that no other run of a client has: the beginning of request ids.
     pub run: String,
     /// Whether the next Ctrl-C quits: the one before found nothing to cancel.
@@ -170,6 +174,7 @@ impl Model {
             drafts: start.drafts,
             ascii: start.ascii,
             no_color: start.no_color,
+            depth: start.depth,
             run: start.run,
             quit_asked: false,
             followed: Vec::new(),
@@ -182,9 +187,9 @@ impl Model {
     #[must_use]
     pub fn theme(&self) -> Theme {
         if self.no_color {
-            Theme::new(Palette::Plain)
+            Theme::new(Palette::Plain, self.depth)
         } else {
-            Theme::new(self.settings.palette)
+            Theme::new(self.settings.palette, self.depth)
         }
     }
 

@@ -166,7 +166,7 @@ impl Ask {
         Self {
             title: "Search",
             form: Form::new(vec![
-                Field::plain("Find", "Enter finds, empty ends the search").with(words),
+                Field::plain("Find", "Enter finds; nothing ends the search").with(words),
             ]),
             purpose: AskedFor::Search,
         }

@@ -42,8 +42,9 @@ pub(super) fn bell() -> io::Result<()> {
 
 /// Stops this process as the shell's Ctrl-Z would, and returns when it goes on.
 pub(super) fn stop_here() {
-    // The whole group: a script that started the client stops with it.
-    let _ = kill(Pid::from_raw(0), Signal::SIGTSTP);
+    // The whole group: a script that started the client stops with it. Not by
+    // SIGTSTP, which this client takes as a wish.
+    let _ = kill(Pid::from_raw(0), Signal::SIGSTOP);
 }
 
 /// Changes text in the user's editor.
@@ -96,11 +97,17 @@ fn run_editor(editor: &str, path: &Path) -> Result<String, String> {
 /// # Errors
 /// If it cannot be written.
 pub(super) fn save(path: &Path, text: &str) -> Result<String, String> {
+    // As a shell would, which is where people learned to write paths.
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+    let path = match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => Path::new(&home).join(rest),
+        _ => path.to_owned(),
+    };
     let shown = path.display().to_string();
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(path)
+        .open(&path)
         .and_then(|mut file| file.write_all(text.as_bytes()));
     match written {
         Ok(()) => Ok(shown),

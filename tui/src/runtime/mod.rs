@@ -103,14 +103,13 @@ pub async fn run(mut model: Model, options: Options, memory: Memory) -> Result<(
         let wake = runtime.next_wake(drawn);
         tokio::select! {
             biased;
-            ended = signals.next() => {
-                if ended {
-                    break;
-                }
+            asked = signals.next() => match asked {
+                Asked::End => break,
+                Asked::Stop => runtime.suspend()?,
                 // Back from a stop, which may not have asked: whoever had the
                 // terminal meanwhile left it as they like it.
-                runtime.away(|| ())?;
-            }
+                Asked::GoOn => runtime.away(|| ())?,
+            },
             event = next_event(&mut runtime.input) => match event {
                 Some(Ok(event)) => runtime.input(event)?,
                 // The terminal is gone: there is nobody to show anything to.
@@ -286,6 +285,8 @@ impl Runtime {
     }
 
     fn edit(&mut self, text: &str) -> Result<(), Error> {
+        // Nobody knows how long the editor takes, nor how it ends.
+        self.keep_drafts();
         let edited = self.away(|| tokio::task::block_in_place(|| local::edit(text)))?;
         self.take(Msg::Local(Local::Edited(edited)))
     }
@@ -310,7 +311,19 @@ struct Signals {
     term: Signal,
     hangup: Signal,
     interrupt: Signal,
+    quit: Signal,
+    stop: Signal,
     goes_on: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    /// To end.
+    End,
+    /// To give the terminal to the shell until further notice.
+    Stop,
+    /// To take it again.
+    GoOn,
 }
 
 impl Signals {
@@ -319,17 +332,20 @@ impl Signals {
             term: signal(SignalKind::terminate())?,
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            stop: signal(SignalKind::from_raw(nix::libc::SIGTSTP))?,
             goes_on: signal(SignalKind::from_raw(nix::libc::SIGCONT))?,
         })
     }
 
-    /// True if the client is to end.
-    async fn next(&mut self) -> bool {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.term.recv() => true,
-            _ = self.hangup.recv() => true,
-            _ = self.interrupt.recv() => true,
-            _ = self.goes_on.recv() => false,
+            _ = self.term.recv() => Asked::End,
+            _ = self.hangup.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.quit.recv() => Asked::End,
+            _ = self.stop.recv() => Asked::Stop,
+            _ = self.goes_on.recv() => Asked::GoOn,
         }
     }
 }

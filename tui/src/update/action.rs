@@ -159,9 +159,10 @@ fn interrupt(model: &mut Model, effects: &mut Vec<Effect>) {
         overlay::back(model, effects);
         return;
     }
-    if model
-        .workspace()
-        .is_some_and(|workspace| workspace.conversation.is_busy())
+    if model.connection.is_online()
+        && model
+            .workspace()
+            .is_some_and(|workspace| workspace.conversation.is_busy())
         && cancel(model, effects)
     {
         return;

@@ -134,7 +134,8 @@ pub(super) fn grpcurl(model: &Model) -> Page {
                 format!("-plaintext {host}")
             }
         },
-        |path| format!("-plaintext -unix {path}"),
+        |path| // Older versions send the path as the authority, which is refused.
+            format!("-plaintext -authority localhost -unix {path}"),
     );
     // What was typed may have characters that are kept there and not shown.
     let body = crate::sanitise::line(&body).replace('\'', "'\\''");

@@ -28,7 +28,7 @@ pub(super) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
             if workspace.pane == Pane::Prompt {
                 workspace.go_to(Pane::Conversation);
             }
-            let asked = Ask::search(&workspace.search.clone());
+            let asked = Ask::search("");
             model.overlays.push(Overlay::Ask(asked));
         }
         Action::NextMatch => return next_match(workspace, true),

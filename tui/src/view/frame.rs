@@ -96,9 +96,15 @@ pub(super) fn trouble(model: &Model) -> Option<&Failure> {
 pub(super) fn failure(failure: &Failure, width: u16, height: u16) -> Vec<Row> {
     let (width, height) = (usize::from(width), usize::from(height));
     let mut lines = wrapped(&failure.sentence(), width);
+    let mut last = Vec::new();
     if lines.len() > height {
         lines = wrapped(&failure.message, width);
+        // What to do matters more than the whole of why.
+        if let Some(hint) = failure.hint.as_deref().filter(|_| lines.len() >= height) {
+            last.push(hint.to_owned());
+        }
     }
+    let height = height.saturating_sub(last.len());
     // What still does not fit is cut with a sign.
     if let Some(rest) = lines
         .get(height.saturating_sub(1)..)
@@ -108,8 +114,10 @@ pub(super) fn failure(failure: &Failure, width: u16, height: u16) -> Vec<Row> {
         lines.truncate(height.saturating_sub(1));
         lines.push(rest);
     }
+    lines.truncate(height);
     lines
         .into_iter()
+        .chain(last)
         .map(|line| Row::new(Role::Warn, line))
         .collect()
 }

@@ -132,7 +132,13 @@ fn filter_line(
         let mut row = Row::new(Role::Dim, "models from ");
         if server.demo_only {
             row.push(Role::Warn, "the demo model (canned answers)");
-            row.push(Role::Dim, " · Ctrl-P provider: use your own");
+            if model
+                .provider
+                .as_ref()
+                .is_some_and(|provider| provider.can_change)
+            {
+                row.push(Role::Dim, " · Ctrl-P provider: use your own");
+            }
         } else {
             let (id, _) = crate::update::panes::model_label(model);
             row = Row::new(Role::Dim, "model ");

@@ -53,17 +53,48 @@ impl Palette {
     }
 }
 
+/// How many colours a terminal shows, as far as it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Depth {
+    /// The sixteen that everybody has.
+    Sixteen,
+    /// 256: six steps of red, green and blue, and greys.
+    Indexed,
+    /// Any colour.
+    #[default]
+    True,
+}
+
+impl Depth {
+    /// What the variables `COLORTERM` and `TERM` promise. No terminal answers
+    /// before the first frame, so none is asked.
+    #[must_use]
+    pub fn of(color_term: Option<&str>, term: Option<&str>) -> Self {
+        match (color_term, term) {
+            (Some("truecolor" | "24bit"), _) => Self::True,
+            (_, Some(term)) if term.ends_with("-direct") => Self::True,
+            (_, Some(term)) if term.contains("256color") => Self::Indexed,
+            _ => Self::Sixteen,
+        }
+    }
+}
+
 /// Gives each meaning its looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Theme {
     palette: Palette,
+    depth: Depth,
 }
 
 impl Theme {
-    /// A theme of these colours.
+    /// A theme of these colours, or of the nearest that the terminal has.
     #[must_use]
-    pub fn new(palette: Palette) -> Self {
-        Self { palette }
+    pub fn new(palette: Palette, depth: Depth) -> Self {
+        let palette = match (palette, depth) {
+            (Palette::Dark | Palette::Light, Depth::Sixteen) => Palette::Terminal,
+            (palette, _) => palette,
+        };
+        Self { palette, depth }
     }
 
     /// How a meaning looks.
@@ -80,10 +111,10 @@ impl Theme {
     #[must_use]
     pub fn selection(self, focused: bool) -> Style {
         match (self.palette, focused) {
-            (Palette::Dark, true) => Style::new().bg(rgb(0x2d_3f_5e)),
-            (Palette::Dark, false) => Style::new().bg(rgb(0x2a_2e_38)),
-            (Palette::Light, true) => Style::new().bg(rgb(0xcf_e0_fa)),
-            (Palette::Light, false) => Style::new().bg(rgb(0xe6_e8_ec)),
+            (Palette::Dark, true) => Style::new().bg(self.rgb(0x2d_3f_5e)),
+            (Palette::Dark, false) => Style::new().bg(self.rgb(0x2a_2e_38)),
+            (Palette::Light, true) => Style::new().bg(self.rgb(0xcf_e0_fa)),
+            (Palette::Light, false) => Style::new().bg(self.rgb(0xe6_e8_ec)),
             (Palette::Terminal | Palette::Plain, true) => {
                 Style::new().add_modifier(Modifier::REVERSED)
             }
@@ -97,9 +128,17 @@ impl Theme {
     #[must_use]
     pub fn raised(self) -> Style {
         match self.palette {
-            Palette::Dark => Style::new().bg(rgb(0x1d_21_29)),
-            Palette::Light => Style::new().bg(rgb(0xf1_f3_f6)),
+            Palette::Dark => Style::new().bg(self.rgb(0x1d_21_29)),
+            Palette::Light => Style::new().bg(self.rgb(0xf1_f3_f6)),
             Palette::Terminal | Palette::Plain => Style::new(),
+        }
+    }
+
+    fn rgb(self, hex: u32) -> Color {
+        let [_, red, green, blue] = hex.to_be_bytes();
+        match self.depth {
+            Depth::True => Color::Rgb(red, green, blue),
+            Depth::Indexed | Depth::Sixteen => Color::Indexed(indexed([red, green, blue])),
         }
     }
 
@@ -107,8 +146,8 @@ impl Theme {
         match self.palette {
             Palette::Plain => None,
             Palette::Terminal => terminal(role),
-            Palette::Dark => dark(role).map(rgb),
-            Palette::Light => light(role).map(rgb),
+            Palette::Dark => dark(role).map(|hex| self.rgb(hex)),
+            Palette::Light => light(role).map(|hex| self.rgb(hex)),
         }
     }
 
@@ -150,9 +189,37 @@ impl Theme {
     }
 }
 
-fn rgb(hex: u32) -> Color {
-    let [_, red, green, blue] = hex.to_be_bytes();
-    Color::Rgb(red, green, blue)
+/// The nearest of the 256 colours: of the cube, or of the greys.
+fn indexed([red, green, blue]: [u8; 3]) -> u8 {
+    const STEPS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let off = |one: u8, other: u8| u32::from(one.abs_diff(other)).pow(2);
+    let nearest = |value: u8| {
+        let mut best = 0;
+        for (at, step) in (0u8..).zip(STEPS) {
+            if off(step, value) < off(STEPS[usize::from(best)], value) {
+                best = at;
+            }
+        }
+        best
+    };
+    let (r, g, b) = (nearest(red), nearest(green), nearest(blue));
+    let of_cube = off(STEPS[usize::from(r)], red)
+        + off(STEPS[usize::from(g)], green)
+        + off(STEPS[usize::from(b)], blue);
+    // 24 greys, from 8 in steps of 10.
+    let grey = (0u8..24).min_by_key(|at| {
+        let level = 8 + at * 10;
+        off(level, red) + off(level, green) + off(level, blue)
+    });
+    match grey {
+        Some(at)
+            if off(8 + at * 10, red) + off(8 + at * 10, green) + off(8 + at * 10, blue)
+                < of_cube =>
+        {
+            232 + at
+        }
+        _ => 16 + 36 * r + 6 * g + b,
+    }
 }
 
 fn terminal(role: Role) -> Option<Color> {
@@ -218,4 +285,33 @@ fn light(role: Role) -> Option<u32> {
         Role::CodeAttribute => 0x8a_63_00,
         Role::CodePunctuation => 0x4b_52_63,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_depth_is_what_the_environment_promises() {
+        let of = |color, term| Depth::of(color, Some(term));
+        assert_eq!(of(Some("truecolor"), "xterm"), Depth::True);
+        assert_eq!(of(Some("24bit"), "screen-256color"), Depth::True);
+        assert_eq!(of(None, "xterm-direct"), Depth::True);
+        assert_eq!(of(None, "tmux-256color"), Depth::Indexed);
+        assert_eq!(of(Some("yes"), "xterm-16color"), Depth::Sixteen);
+        assert_eq!(Depth::of(None, None), Depth::Sixteen);
+    }
+
+    #[test]
+    fn a_colour_that_is_not_there_becomes_the_nearest() {
+        assert_eq!(indexed([0, 0, 0]), 16);
+        assert_eq!(indexed([255, 255, 255]), 231);
+        assert_eq!(indexed([0x5f, 0x87, 0xff]), 69);
+        assert_eq!(indexed([0x1d, 0x21, 0x29]), 235);
+        let dark = Theme::new(Palette::Dark, Depth::Indexed);
+        assert_eq!(dark.style(Role::Dim).fg, Some(Color::Indexed(102)));
+        // Sixteen are the terminal's own.
+        let few = Theme::new(Palette::Light, Depth::Sixteen);
+        assert_eq!(few, Theme::new(Palette::Terminal, Depth::Sixteen));
+    }
 }

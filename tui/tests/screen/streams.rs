@@ -100,7 +100,7 @@ fn what_was_seen_stays_while_it_is_offline_and_goes_on_after() {
     assert_eq!(client.followed(), before, "nothing else is followed");
     // It reports that it tries: what was wrong stays to be read.
     client.report(Report::State(kiln_tui::client::link::State::Connecting));
-    assert!(client.shows("cannot reach kilnd"));
+    assert!(client.shows("start the daemon with"));
     client.report(messages::hello());
     assert!(client.shows("online") && client.shows("connected again; nothing was missed"));
     log.says("more words.");

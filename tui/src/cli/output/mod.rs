@@ -76,11 +76,8 @@ impl Line {
     pub fn render(&self, manner: Manner) -> String {
         let mut out = String::new();
         for (style, text) in &self.0 {
-            let text = if manner.clean {
-                sanitise::line(text)
-            } else {
-                text.into()
-            };
+            // A pipe often ends on a terminal: lines are for people, wherever they go.
+            let text = sanitise::line(text);
             let sgr = style.sgr();
             if manner.colour && !sgr.is_empty() && !text.is_empty() {
                 out.push_str("\x1b[");
@@ -264,7 +261,7 @@ mod tests {
         let terminal = Manner::of(true, Some("xterm"), false);
         assert_eq!(line.render(terminal), "\x1b[31ma^[[2Jb\x1b[0m\u{fffd}");
         let pipe = Manner::of(false, Some("xterm"), false);
-        assert_eq!(line.render(pipe), "a\x1b[2Jb\u{202e}");
+        assert_eq!(line.render(pipe), "a^[[2Jb\u{fffd}");
     }
 
     #[test]

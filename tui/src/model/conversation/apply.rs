@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Conversation;
 use super::block::{Block, Content, End, FileBlock, Growing, StepBlock};
 use super::turn::Turn;
-use crate::model::event::{Body, Event, State};
+use crate::model::event::{Body, Ended, Event, Outcome, State};
 use crate::model::project::Sandbox;
 use crate::text::Role;
 
@@ -70,15 +70,21 @@ impl Conversation {
             return;
         }
         let time_ms = event.time_ms;
-        let Some(turn) = self
+        let Some(at) = self
             .turns
-            .iter_mut()
-            .rev()
-            .find(|turn| turn.id == event.generation_id)
+            .iter()
+            .rposition(|turn| turn.id == event.generation_id)
         else {
             return;
         };
-        happened(turn, event.body, time_ms);
+        let (before, rest) = self.turns.split_at_mut(at);
+        let had_app = before.iter().any(|turn| {
+            let finish = turn.finish.as_ref();
+            finish.is_some_and(|finish| finish.outcome == Ended::Ready)
+        });
+        if let Some(turn) = rest.first_mut() {
+            happened(turn, event.body, time_ms, had_app);
+        }
     }
 
     fn started(&mut self, event: &Event, prompt: &str, demo: bool) {
@@ -126,7 +132,7 @@ impl Conversation {
             }
             Body::StepStarted { .. } | Body::StepOutput { .. } | Body::StepFinished { .. } => {
                 let turn = self.aside();
-                happened(turn, event.body, event.time_ms);
+                happened(turn, event.body, event.time_ms, true);
                 return;
             }
             _ => return,
@@ -146,7 +152,7 @@ impl Conversation {
     }
 }
 
-fn happened(turn: &mut Turn, body: Body, time_ms: i64) {
+fn happened(turn: &mut Turn, body: Body, time_ms: i64, had_app: bool) {
     match body {
         Body::StateChanged(state) => turn.state = state,
         Body::AttemptStarted { again } => {
@@ -250,12 +256,14 @@ fn happened(turn: &mut Turn, body: Body, time_ms: i64) {
         }
         Body::GenerationFinished(finish) => {
             cut_off(turn);
+            end_steps(turn, time_ms);
             turn.state = State::Finished;
             let took = u64::try_from(time_ms.saturating_sub(turn.since_ms)).unwrap_or(0);
             turn.push(Content::End(Box::new(End {
                 finish: finish.clone(),
                 took: Duration::from_millis(took),
                 demo: turn.demo,
+                had_app,
             })));
             turn.finish = Some(finish);
         }
@@ -291,6 +299,19 @@ fn file(turn: &mut Turn, operation: i32, change: impl FnOnce(&mut FileBlock)) {
             block.changed();
             return;
         }
+    }
+}
+
+/// The turn is over: a step that still runs has nobody any more who ends it.
+fn end_steps(turn: &mut Turn, time_ms: i64) {
+    let Some(steps) = steps(turn) else { return };
+    for step in steps.iter_mut().filter(|step| step.end.is_none()) {
+        let took = u64::try_from(time_ms.saturating_sub(step.began_ms)).unwrap_or(0);
+        step.end = Some((
+            Outcome::Failed,
+            Duration::from_millis(took),
+            "cancelled".to_owned(),
+        ));
     }
 }
 

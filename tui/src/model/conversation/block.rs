@@ -45,6 +45,8 @@ pub(super) struct End {
     pub(super) finish: Finish,
     pub(super) took: Duration,
     pub(super) demo: bool,
+    /// Whether an earlier prompt had made an app.
+    pub(super) had_app: bool,
 }
 
 /// A text that comes in pieces.

@@ -40,7 +40,7 @@ pub(super) fn rows(block: &Block, width: usize, now_ms: i64, signs: Signs) -> Ve
             rows
         }
         Content::Prose(text) => markdown::rows(&text.text, prose),
-        Content::File(file) => self::file(block, file, width, now_ms, signs),
+        Content::File(file) => self::file(block, file, width, signs),
         Content::Operation(operation) => vec![self::operation(operation)],
         Content::Note(role, text) => {
             let lead = Row::new(*role, signs.pick("! ", "! "));
@@ -58,7 +58,7 @@ pub(super) fn rows(block: &Block, width: usize, now_ms: i64, signs: Signs) -> Ve
     rows
 }
 
-fn file(block: &Block, file: &FileBlock, width: usize, now_ms: i64, signs: Signs) -> Vec<Row> {
+fn file(block: &Block, file: &FileBlock, width: usize, signs: Signs) -> Vec<Row> {
     let open = block.open.unwrap_or(file.is_open());
     let fold = if open {
         signs.pick("▾ ", "v ")
@@ -72,7 +72,7 @@ fn file(block: &Block, file: &FileBlock, width: usize, now_ms: i64, signs: Signs
     };
     let mut facts = figures(file);
     if file.is_open() || file.cut_off {
-        facts.push_str(&speed(file, now_ms));
+        facts.push_str(&speed(file));
     }
     let role = match (file.cut_off, file.is_open()) {
         (true, _) => Role::Warn,
@@ -105,13 +105,8 @@ fn file(block: &Block, file: &FileBlock, width: usize, now_ms: i64, signs: Signs
 }
 
 /// How fast it was written.
-fn speed(file: &FileBlock, now_ms: i64) -> String {
-    let until = if file.cut_off {
-        file.ended_ms
-    } else {
-        now_ms.max(file.ended_ms)
-    };
-    let took = until.saturating_sub(file.began_ms);
+fn speed(file: &FileBlock) -> String {
+    let took = file.ended_ms.saturating_sub(file.began_ms);
     if took < 200 {
         return String::new();
     }
@@ -280,7 +275,15 @@ fn steps(block: &Block, steps: &[StepBlock], width: usize, now_ms: i64, signs: S
         let open = block.open.unwrap_or(failed);
         if let Some((Outcome::Failed, _, detail)) = step.end.as_ref().filter(|_| failed) {
             let lead = Row::new(Role::Error, "  ");
-            rows.extend(wrap::plain(detail, Role::Error, &lead, width));
+            // What the output shows in full is said once.
+            let is_in_output = |line: &str| step.output.iter().any(|said| said.contains(line));
+            let detail: Vec<&str> = detail
+                .lines()
+                .enumerate()
+                .filter(|(at, line)| *at == 0 || !is_in_output(line.trim()))
+                .map(|(_, line)| line)
+                .collect();
+            rows.extend(wrap::plain(&detail.join("\n"), Role::Error, &lead, width));
         }
         if open {
             let shown = if failed && block.open.is_none() {
@@ -345,6 +348,9 @@ fn end(end: &End, width: usize, signs: Signs) -> Vec<Row> {
     }
     let next = match finish.outcome {
         Ended::Ready => "",
+        Ended::Failed if !end.had_app => {
+            "Ctrl-↑ brings the prompt back, to change it and send it again."
+        }
         Ended::Failed => {
             "The app before is still shown. Ctrl-↑ brings the prompt back, to change it and send it again."
         }

@@ -45,6 +45,7 @@ pub(crate) fn start() -> Start {
         drafts: [].into(),
         ascii: false,
         no_color: false,
+        depth: kiln_tui::view::theme::Depth::True,
         run: "test".to_owned(),
     }
 }
