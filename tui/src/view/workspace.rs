@@ -52,12 +52,12 @@ fn header(model: &Model, workspace: &Workspace, area: Rect, buf: &mut Buffer) {
     let project = &workspace.project;
     let mut place = Row::new(Role::Strong, project.name.clone());
     let app = match project.sandbox {
-        Sandbox::Running => (Role::Ok, "app runs"),
-        Sandbox::Starting => (Role::Running, "app starts"),
-        Sandbox::Stopping => (Role::Running, "app stops"),
-        Sandbox::Failed => (Role::Error, "app failed"),
+        Sandbox::Running => (Role::Ok, "sandbox runs"),
+        Sandbox::Starting => (Role::Running, "sandbox starts"),
+        Sandbox::Stopping => (Role::Running, "sandbox stops"),
+        Sandbox::Failed => (Role::Error, "sandbox failed"),
         Sandbox::Stopped if project.head_revision.is_empty() => (Role::Dim, ""),
-        Sandbox::Stopped => (Role::Dim, "app stopped"),
+        Sandbox::Stopped => (Role::Dim, "sandbox stopped"),
     };
     if !app.1.is_empty() && area.width >= 60 {
         place.push(Role::Dim, " · ");

@@ -389,3 +389,30 @@ fn a_search_goes_around() {
     assert_eq!(log.conversation.find("zebra"), 0);
     assert_eq!(log.conversation.find(""), 0);
 }
+
+#[test]
+fn a_step_ends_with_its_turn_whoever_is_left_to_say_so() {
+    let mut log = Log::default();
+    log.prompt("one").step(Step::Install, 3);
+    assert!(log.seen(40).iter().any(|row| row.contains("3/6 a step")));
+    log.time_ms += 4_000;
+    log.ends(Ended::Interrupted, spent(None));
+    let at_the_end = log.seen(40);
+    log.time_ms += 60_000;
+    assert_eq!(log.seen(40), at_the_end, "no clock runs on");
+    assert!(!at_the_end.iter().any(|row| row.contains("3/6")));
+    let step = at_the_end.iter().find(|row| row.contains("install"));
+    assert!(step.unwrap().contains("4.0 s"), "{at_the_end:?}");
+}
+
+#[test]
+fn an_app_before_is_spoken_of_only_where_there_was_one() {
+    let mut log = Log::default();
+    log.prompt("one").ends(Ended::Failed, spent(None));
+    let first = log.seen(40).join(" ");
+    assert!(first.contains("brings the prompt back"), "{first}");
+    assert!(!first.contains("The app before"), "{first}");
+    log.prompt("two").ends(Ended::Ready, spent(None));
+    log.prompt("three").ends(Ended::Failed, spent(None));
+    assert!(log.seen(40).join(" ").contains("The app before"));
+}
