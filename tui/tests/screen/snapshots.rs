@@ -9,6 +9,8 @@ mod projects;
 mod sign_in;
 mod workspace;
 
+use kiln_tui::msg::Input;
+
 use crate::support::client::Client;
 
 /// A terminal as it comes, a usual one, and one over the whole screen.
@@ -22,11 +24,14 @@ fn seen(name: &str, client: impl Fn((u16, u16)) -> Client) {
     }
 }
 
-/// Compares what is seen with what is kept, at the smallest of the sizes: for
-/// what looks the same at each.
-fn seen_once(name: &str, mut client: Client) {
-    let picture = client.draw().picture();
-    kept(name, &picture);
+/// Compares what is seen with what is kept, at each size to which the window of one
+/// client is drawn.
+fn seen_drawn_to(name: &str, mut client: Client) {
+    for (columns, rows) in SIZES {
+        client.input(Input::Resize(columns, rows));
+        let picture = client.draw().picture();
+        kept(&format!("{name}_{columns}x{rows}"), &picture);
+    }
 }
 
 /// Compares the looks of what is seen with what is kept.

@@ -5,7 +5,7 @@ use kiln_tui::model::Start;
 use kiln_tui::model::settings::Settings;
 
 use super::projects::a_few;
-use super::{looks, seen, seen_once};
+use super::{looks, seen, seen_drawn_to};
 use crate::support::app::ready;
 use crate::support::client::{Client, start};
 use crate::support::daemon::model;
@@ -71,7 +71,7 @@ fn typing_a_key() {
 fn asking_and_refused() {
     let mut client = first_run((80, 24));
     client.press("down enter");
-    seen_once("provider_asking", client);
+    seen_drawn_to("provider_asking", client);
 
     seen("provider_refused", |size| {
         let mut client = first_run(size);
@@ -107,7 +107,7 @@ fn chosen_before() {
     client.write("models come from");
     client.press("enter");
     client.settle();
-    seen_once("provider_fixed", client);
+    seen_drawn_to("provider_fixed", client);
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn palette() {
     let mut client = ready((80, 24));
     client.press("ctrl-p");
     client.write("zebra");
-    seen_once("palette_no_match", client);
+    seen_drawn_to("palette_no_match", client);
 }
 
 fn catalogue() -> Vec<pb::Model> {
@@ -190,11 +190,11 @@ fn models() {
 fn models_that_are_asked_for_and_none() {
     let mut client = ready((80, 24));
     client.press("alt-m");
-    seen_once("models_loading", client);
+    seen_drawn_to("models_loading", client);
 
     let mut client = choosing((80, 24));
     client.write("my/own-model");
-    seen_once("models_no_match", client);
+    seen_drawn_to("models_no_match", client);
 
     let mut client = ready((80, 24));
     client.daemon.models.warning =
@@ -202,7 +202,7 @@ fn models_that_are_asked_for_and_none() {
     client.daemon.models.models = catalogue();
     client.press("alt-m");
     client.settle();
-    seen_once("models_warning", client);
+    seen_drawn_to("models_warning", client);
 }
 
 #[test]
@@ -224,25 +224,25 @@ fn new_project() {
     let mut client = Client::online((80, 24), a_few());
     client.press("n");
     client.paste("A shop for bread:\n- baskets\n- delivery times\n- an order page for the bakery itself that works on an old phone\n- a page with the recipes\nand no cookies\nat all\nplease");
-    seen_once("new_project_long", client);
+    seen_drawn_to("new_project_long", client);
 
     let mut client = Client::online((80, 24), a_few());
     client.press("n enter");
-    seen_once("new_project_nothing_said", client);
+    seen_drawn_to("new_project_nothing_said", client);
 
     let mut client = Client::online((80, 24), a_few());
     client.press("n");
     client.write("bread");
     client.press("enter");
     client.refuse(refusal("STORAGE_FULL", "the database has no room"));
-    seen_once("new_project_refused", client);
+    seen_drawn_to("new_project_refused", client);
 }
 
 #[test]
 fn rename() {
     let mut client = Client::online((80, 24), a_few());
     client.press("r");
-    seen_once("rename", client);
+    seen_drawn_to("rename", client);
 }
 
 #[test]
@@ -267,10 +267,10 @@ fn grpcurl() {
 fn search_and_save() {
     let mut client = ready((80, 24));
     client.press("alt-1 /");
-    seen_once("search", client);
+    seen_drawn_to("search", client);
     let mut client = ready((80, 24));
     client.press("alt-3 S");
-    seen_once("save_logs", client);
+    seen_drawn_to("save_logs", client);
 }
 
 #[test]
@@ -295,5 +295,5 @@ fn notices() {
 fn one_over_another() {
     let mut client = ready((80, 24));
     client.press("f2 f1");
-    seen_once("help_over_settings", client);
+    seen_drawn_to("help_over_settings", client);
 }

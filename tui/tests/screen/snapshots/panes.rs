@@ -3,7 +3,7 @@
 use kiln_proto::v1 as pb;
 use kiln_proto::v1::GenerationOutcome;
 
-use super::{looks, seen, seen_once};
+use super::{looks, seen, seen_drawn_to};
 use crate::support::app::ready;
 use crate::support::client::Client;
 use crate::support::log::Log;
@@ -64,13 +64,13 @@ fn a_file_of_long_lines() {
     client.press("enter");
     client.settle();
     client.press("right");
-    seen_once("workspace_viewer_sideways", client);
+    seen_drawn_to("workspace_viewer_sideways", client);
 
     let mut client = long_lines((80, 24));
     client.press("enter");
     client.settle();
     client.press("w");
-    seen_once("workspace_viewer_wrapped", client);
+    seen_drawn_to("workspace_viewer_wrapped", client);
 
     let mut client = long_lines((120, 40));
     client.press("enter");
@@ -78,7 +78,7 @@ fn a_file_of_long_lines() {
     client.press("/");
     client.write("word42");
     client.press("enter");
-    seen_once("workspace_viewer_found", client);
+    seen_drawn_to("workspace_viewer_found", client);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_file_that_is_no_text_and_one_that_is_gone() {
     let mut client = long_lines((80, 24));
     client.press("down enter");
     client.settle();
-    seen_once("workspace_viewer_binary", client);
+    seen_drawn_to("workspace_viewer_binary", client);
 
     let mut client = long_lines((80, 24));
     client.press("enter");
@@ -94,7 +94,7 @@ fn a_file_that_is_no_text_and_one_that_is_gone() {
         "NOT_FOUND",
         "there is no such file in this revision",
     ));
-    seen_once("workspace_viewer_gone", client);
+    seen_drawn_to("workspace_viewer_gone", client);
 }
 
 #[test]
@@ -113,13 +113,13 @@ fn logs() {
 fn logs_of_one_stream_with_a_search() {
     let mut client = ready((80, 24));
     client.press("alt-3 s s");
-    seen_once("workspace_logs_errors", client);
+    seen_drawn_to("workspace_logs_errors", client);
 
     let mut client = ready((80, 24));
     client.press("alt-3 t /");
     client.write("app");
     client.press("enter m");
-    seen_once("workspace_logs_only_matches", client);
+    seen_drawn_to("workspace_logs_only_matches", client);
 
     let mut client = ready((80, 24));
     client.press("alt-3 w");
@@ -129,12 +129,12 @@ fn logs_of_one_stream_with_a_search() {
         vec![line(2_000, pb::LogStream::Stdout, "much was written")],
         1_989,
     ));
-    seen_once("workspace_logs_wrapped_with_a_gap", client);
+    seen_drawn_to("workspace_logs_wrapped_with_a_gap", client);
 }
 
 #[test]
 fn no_logs_yet() {
     let mut client = Client::opened((80, 24), new_project("p1", "Todo list"));
     client.press("alt-3");
-    seen_once("workspace_logs_empty", client);
+    seen_drawn_to("workspace_logs_empty", client);
 }

@@ -6,7 +6,7 @@ use kiln_tui::model::Start;
 use kiln_tui::model::settings::Settings;
 use kiln_tui::view::theme::Palette;
 
-use super::{looks, seen, seen_once};
+use super::{looks, seen, seen_drawn_to};
 use crate::support::client::{Client, start};
 use crate::support::messages::{self, NOW_MS, new_project, project, refusal, time};
 
@@ -138,7 +138,7 @@ fn refused() {
 
 #[test]
 fn without_docker() {
-    seen_once("projects_without_docker", {
+    seen_drawn_to("projects_without_docker", {
         let mut client = Client::new((80, 24));
         client.report(messages::hello_of(
             pb::GetServerInfoResponse {
@@ -158,7 +158,7 @@ fn without_docker() {
 
 #[test]
 fn demo_only() {
-    seen_once("projects_demo_only", {
+    seen_drawn_to("projects_demo_only", {
         let mut client = Client::new((80, 24));
         client.report(messages::hello_of(
             pb::GetServerInfoResponse {
@@ -212,7 +212,7 @@ fn without_colour() {
 
 #[test]
 fn in_ascii() {
-    seen_once("projects_ascii", {
+    seen_drawn_to("projects_ascii", {
         let mut client = Client::with(
             (80, 24),
             Start {

@@ -1,6 +1,6 @@
 //! Who is there?
 
-use super::{looks, seen, seen_once};
+use super::{looks, seen, seen_drawn_to};
 use crate::support::client::{Client, start};
 use crate::support::messages::{hello, refusal, session_expired, sign_in_wanted};
 use kiln_tui::model::Start;
@@ -41,7 +41,7 @@ fn the_session_has_expired() {
     let mut client = asked((80, 24));
     client.report(hello());
     client.report(session_expired());
-    seen_once("sign_in_expired", client);
+    seen_drawn_to("sign_in_expired", client);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use kiln_tui::model::Start;
 use kiln_tui::model::settings::Settings;
 use kiln_tui::view::theme::Palette;
 
-use super::{looks, seen, seen_once};
+use super::{kept, looks, seen, seen_drawn_to};
 use crate::support::app::{APP, CSS, first_prompt, ready, ready_with, streaming, with_files};
 use crate::support::client::{Client, start};
 use crate::support::log::Log;
@@ -37,7 +37,7 @@ fn empty() {
 
 #[test]
 fn sending() {
-    seen_once("workspace_sending", {
+    seen_drawn_to("workspace_sending", {
         let mut client = Client::opened((80, 24), new_project("p1", "Todo list"));
         client.write("A todo list");
         client.press("enter");
@@ -209,7 +209,7 @@ fn other_endings() {
         client.now_ms = log.now_ms;
         client.report(log.report());
         client.settle();
-        seen_once(&format!("workspace_{name}"), client);
+        seen_drawn_to(&format!("workspace_{name}"), client);
     }
 }
 
@@ -238,7 +238,7 @@ fn answered_by_the_demo_model() {
     client.now_ms = log.now_ms;
     client.report(log.report());
     client.settle();
-    seen_once("workspace_demo", client);
+    seen_drawn_to("workspace_demo", client);
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn not_sent() {
         "NO_PROVIDER_KEY",
         "no key for a model provider is set",
     ));
-    seen_once("workspace_not_sent", client);
+    seen_drawn_to("workspace_not_sent", client);
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn connected_again() {
     client.report(messages::offline(500, 1));
     client.report(messages::hello());
     client.settle();
-    seen_once("workspace_connected_again", client);
+    seen_drawn_to("workspace_connected_again", client);
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn deleted_meanwhile() {
         .push(Body::ProjectDeleted(pb::ProjectDeleted {}));
     client.report(log.report());
     client.report(messages::projects(Vec::new()));
-    seen_once("workspace_deleted", client);
+    seen_drawn_to("workspace_deleted", client);
 }
 
 #[test]
@@ -382,5 +382,5 @@ fn without_colour_in_ascii_and_on_a_dark_ground() {
 
 #[test]
 fn smallest() {
-    seen_once("workspace_smallest", ready((40, 10)));
+    kept("workspace_smallest", &ready((40, 10)).draw().picture());
 }
