@@ -14,8 +14,6 @@ use self::drawn::Drawn;
 
 /// Steps of one run; ten runs are 100,000.
 const STEPS: usize = 10_000;
-/// Steps after which it is drawn, besides after each new size.
-const DRAWN_EVERY: usize = 10;
 
 #[allow(clippy::print_stderr, reason = "a failure says how to do it again")]
 fn run(seed: u64, drawn: &mut Drawn) {
@@ -24,10 +22,8 @@ fn run(seed: u64, drawn: &mut Drawn) {
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         for step in 0..STEPS {
             at = step;
-            let now = run.step();
-            if now || step % DRAWN_EVERY == 0 {
-                run.draw(drawn);
-            }
+            run.step();
+            run.draw(drawn);
         }
     }));
     if let Err(panic) = outcome {

@@ -115,8 +115,8 @@ impl Run {
         }
     }
 
-    /// Does something; says whether it must be drawn at once.
-    pub(super) fn step(&mut self) -> bool {
+    /// Does something.
+    pub(super) fn step(&mut self) {
         let dice = self.below(100);
         match dice {
             0..45 => {
@@ -169,7 +169,6 @@ impl Run {
                     ),
                 };
                 self.input(Input::Resize(size.0, size.1));
-                return true;
             }
             69 => {
                 let focused = self.random.random();
@@ -196,7 +195,6 @@ impl Run {
             89..92 => self.output(),
             _ => self.entries(),
         }
-        false
     }
 
     fn done(&mut self, what: &str) {
