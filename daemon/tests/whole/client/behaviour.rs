@@ -9,9 +9,15 @@ use super::super::support::{Deployment, until};
 use super::{empty_project, open};
 
 #[tokio::test]
-async fn a_terminal_is_given_back_on_sigterm_and_on_hangup() {
+async fn a_terminal_is_given_back_on_every_signal_that_asks_to_end() {
     let kiln = Deployment::new();
-    for signal in [Signal::SIGTERM, Signal::SIGHUP, Signal::SIGINT] {
+    let all = [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+    ];
+    for signal in all {
         let mut terminal = open(&kiln, 80, 24);
         terminal.sees("offline").await;
         assert!(terminal.is_full_screen());

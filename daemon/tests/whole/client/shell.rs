@@ -45,6 +45,13 @@ async fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_back() {
 
 #[tokio::test]
 async fn a_client_that_was_stopped_from_outside_takes_the_terminal_again() {
+    // The one leaves no choice; the other is a wish, and the terminal is given back.
+    for signal in [Signal::SIGSTOP, Signal::SIGTSTP] {
+        stopped_from_outside(signal).await;
+    }
+}
+
+async fn stopped_from_outside(signal: Signal) {
     let kiln = Deployment::new();
     let (mut terminal, line) = shell(&kiln);
     terminal.press(&line);
@@ -53,8 +60,11 @@ async fn a_client_that_was_stopped_from_outside_takes_the_terminal_again() {
     let children = format!("/proc/{shell}/task/{shell}/children");
     let client = std::fs::read_to_string(children).unwrap();
     let client = nix::unistd::Pid::from_raw(client.trim().parse().unwrap());
-    kill(client, Signal::SIGSTOP).unwrap();
+    kill(client, signal).unwrap();
     terminal.sees("Stopped").await;
+    if signal == Signal::SIGTSTP {
+        assert!(!terminal.is_full_screen());
+    }
     terminal.press("\x0c");
     terminal.press("fg\r");
     terminal.sees("offline").await;
