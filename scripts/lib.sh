@@ -7,6 +7,10 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034 # for those that source this
 started_at=${SECONDS}
 
+# Builds never look at a database. Cargo finds .cargo/config.toml, which says so
+# too, only from inside the clone.
+export SQLX_OFFLINE=true
+
 say() { printf '%s\n' "$*" >&2; }
 fail() { # STATUS MESSAGE…
     local status=$1

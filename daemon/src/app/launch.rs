@@ -1,12 +1,15 @@
 //! Starting a sandbox without a prompt: the newest healthy revision goes
 //! through the gate again, and the preview shows it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 
 use super::access;
 use super::gate::{self, Candidate, Stopped, Verdict};
@@ -32,6 +35,9 @@ use crate::template::Templates;
 /// What dev servers write, in batches.
 pub type LogStream = Pin<Box<dyn Stream<Item = Result<LogBatch>> + Send>>;
 
+/// How often it is looked whether a start that was given up is over.
+const GIVING_UP: Duration = Duration::from_millis(5);
+
 /// What starting needs.
 pub(crate) struct Parts {
     pub(crate) pool: PgPool,
@@ -42,12 +48,27 @@ pub(crate) struct Parts {
     pub(crate) shutdown: Shutdown,
 }
 
+/// What a caller learns of a sandbox whose start was just accepted.
+fn as_it_starts(before: Sandbox) -> Sandbox {
+    match before.state {
+        SandboxState::Running => before,
+        SandboxState::Stopped
+        | SandboxState::Starting
+        | SandboxState::Stopping
+        | SandboxState::Failed => Sandbox {
+            state: SandboxState::Starting,
+            detail: String::new(),
+            ..before
+        },
+    }
+}
+
 /// Use cases around the sandbox of a project.
 #[derive(Clone)]
 pub struct Launcher {
     parts: Arc<Parts>,
-    /// Projects that are being started here.
-    starting: Arc<Mutex<HashSet<ProjectId>>>,
+    /// Projects that are being started here, and what gives their start up.
+    starting: Arc<Mutex<HashMap<ProjectId, CancellationToken>>>,
 }
 
 impl Launcher {
@@ -78,14 +99,13 @@ impl Launcher {
             None => revisions::head(pool, id).await?.ok_or(Error::NoRevision)?,
         };
         let shown = self.parts.sandboxes.held(id).and_then(|held| held.shown());
-        let fresh = self
-            .starting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id);
-        if !fresh {
+        let given_up = match self.starting().entry(id) {
+            Entry::Occupied(_) => None,
+            Entry::Vacant(free) => Some(free.insert(CancellationToken::new()).clone()),
+        };
+        let Some(given_up) = given_up else {
             return Ok((project, rows::of_project(pool, id).await?));
-        }
+        };
         if shown.is_some_and(|(_, shown)| shown == revision.id) {
             self.done(id);
             return Ok((project, rows::of_project(pool, id).await?));
@@ -104,8 +124,8 @@ impl Launcher {
             self.done(id);
             return Err(error);
         }
-        self.spawn(project.clone(), revision, before.clone());
-        Ok((project, before))
+        self.spawn(project.clone(), revision, before.clone(), given_up);
+        Ok((project, before.map(as_it_starts)))
     }
 
     /// Stops the sandbox.
@@ -117,6 +137,7 @@ impl Launcher {
         if let Some(running) = generations::running(&self.parts.pool, id).await? {
             return Err(Error::GenerationRunning(running.id));
         }
+        self.give_up(id).await;
         let sandbox = self.parts.sandboxes.stop(id, "stopped by a user").await?;
         Ok((project, sandbox))
     }
@@ -152,16 +173,40 @@ impl Launcher {
         Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
     }
 
-    fn spawn(&self, project: Project, revision: Revision, before: Option<Sandbox>) {
+    fn spawn(
+        &self,
+        project: Project,
+        revision: Revision,
+        before: Option<Sandbox>,
+        given_up: CancellationToken,
+    ) {
         let this = self.clone();
         self.parts.shutdown.work.spawn(async move {
             let id = project.id;
-            if let Err(error) = Box::pin(this.launch(project, revision)).await {
+            let launch = Box::pin(this.launch(project, revision));
+            let launched = given_up.run_until_cancelled(launch).await;
+            if let Some(Err(error)) = launched {
                 tracing::warn!(project = %id, %error, "cannot start a sandbox");
                 this.failed(id, before.as_ref(), &error).await;
             }
             this.done(id);
         });
+    }
+
+    /// Gives up the start of a project that is under way, and waits until nothing of
+    /// it goes on.
+    async fn give_up(&self, id: ProjectId) {
+        let Some(given_up) = self.starting().get(&id).cloned() else {
+            return;
+        };
+        given_up.cancel();
+        while self.starting().contains_key(&id) {
+            tokio::time::sleep(GIVING_UP).await;
+        }
+    }
+
+    fn starting(&self) -> MutexGuard<'_, HashMap<ProjectId, CancellationToken>> {
+        self.starting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tells watchers of a start that failed without a word of its own.
@@ -218,10 +263,7 @@ impl Launcher {
     }
 
     fn done(&self, id: ProjectId) {
-        self.starting
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&id);
+        self.starting().remove(&id);
     }
 }
 

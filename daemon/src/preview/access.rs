@@ -5,8 +5,6 @@
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{HeaderValue, Method, StatusCode, Uri};
 
-use super::headers;
-
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -64,13 +62,17 @@ pub(super) fn check(
         return Err(Refusal::OtherHost);
     }
     // A link or a frame may lead here; a script, a fetch or a socket may not.
-    if is(headers, "sec-fetch-site", "cross-site") && !is(headers, "sec-fetch-mode", "navigate") {
+    // Other ports of this machine are the same site, and other apps all the same.
+    let is_foreign =
+        is(headers, "sec-fetch-site", "cross-site") || is(headers, "sec-fetch-site", "same-site");
+    if is_foreign && !is(headers, "sec-fetch-mode", "navigate") {
         return Err(Refusal::OtherSite);
     }
-    // Sockets know no same-origin rule but the one that servers keep.
-    if headers::is_websocket(headers)
-        && let Some(origin) = headers.get(ORIGIN)
+    // Who says where it comes from says so in any case; sockets know no same-origin
+    // rule but the one that servers keep.
+    if let Some(origin) = headers.get(ORIGIN)
         && !is_our_origin(origin, port)
+        && !is(headers, "sec-fetch-mode", "navigate")
     {
         return Err(Refusal::OtherSite);
     }
@@ -163,19 +165,35 @@ mod tests {
 
     #[test]
     fn another_site_may_link_here_and_nothing_else() {
-        let from = |mode: &'static str| {
-            check_with(
-                "/src/main.tsx",
-                &[
-                    ("host", "127.0.0.1:4100"),
-                    ("sec-fetch-site", "cross-site"),
-                    ("sec-fetch-mode", mode),
-                ],
-            )
+        // Other ports of this machine are the same site: previews of other projects.
+        for site in ["cross-site", "same-site"] {
+            let from = |mode: &'static str| {
+                check_with(
+                    "/src/main.tsx",
+                    &[
+                        ("host", "127.0.0.1:4100"),
+                        ("sec-fetch-site", site),
+                        ("sec-fetch-mode", mode),
+                    ],
+                )
+            };
+            assert_eq!(from("navigate"), Ok(()));
+            for mode in ["no-cors", "cors", "websocket"] {
+                assert_eq!(from(mode), Err(Refusal::OtherSite), "{site} {mode}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_port_may_not_read_an_app() {
+        let from = |origin: &'static str| {
+            let headers = [("host", "127.0.0.1:4100"), ("origin", origin)];
+            check_with("/src/App.tsx", &headers)
         };
-        assert_eq!(from("navigate"), Ok(()));
-        for mode in ["no-cors", "cors", "websocket"] {
-            assert_eq!(from(mode), Err(Refusal::OtherSite), "{mode}");
+        assert_eq!(from("http://127.0.0.1:4100"), Ok(()));
+        assert_eq!(from("http://localhost:4100"), Ok(()));
+        for origin in ["http://127.0.0.1:4101", "http://evil.example", "null"] {
+            assert_eq!(from(origin), Err(Refusal::OtherSite), "{origin}");
         }
     }
 

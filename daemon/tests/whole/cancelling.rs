@@ -72,3 +72,23 @@ async fn a_cancelled_generation_ends_within_a_second_and_the_app_before_it_stays
             .contains("Second")
     );
 }
+
+#[tokio::test]
+async fn a_start_that_is_stopped_stays_stopped() {
+    let mut kiln = Deployment::on_a_server().await;
+    kiln.start().await;
+    kiln.app("a counter", "demo/kiln").await;
+    for again in ["restart", "start"] {
+        let started = kiln.run(&["sandbox", again, "--json"]).await.ended(0);
+        assert_eq!(started.last()["state"], "STARTING", "{again}");
+        let stopped = kiln.run(&["sandbox", "stop", "--json"]).await.ended(0);
+        assert_eq!(stopped.last()["state"], "STOPPED", "{again}");
+        // Nothing of the start goes on: it would have failed within this time.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let status = kiln.run(&["sandbox", "status", "--json"]).await.ended(0);
+        assert_eq!(status.last()["state"], "STOPPED", "{again}");
+    }
+    let started = kiln.run(&["sandbox", "start", "--json"]).await.ended(0);
+    assert_eq!(started.last()["state"], "STARTING");
+    kiln.run(&["generate", "make it blue"]).await.ended(0);
+}

@@ -1,6 +1,10 @@
 //! Where the data is: a server that is named, or none at all.
 
-use super::support::{Deployment, http, ready};
+use std::process::Stdio;
+
+use sqlx::{Connection, PgConnection};
+
+use super::support::{Deployment, PATIENCE, http, ready, until};
 
 #[tokio::test]
 async fn with_a_database_url_the_main_job_is_the_same_and_no_cluster_is_made() {
@@ -97,4 +101,43 @@ async fn an_unknown_database_or_user_is_a_mistake_of_configuration_and_one_sente
     }
     assert!(!ran.stderr.contains("hunter2"), "{}", ran.stderr);
     kiln.set("DATABASE_URL", url);
+}
+
+/// As if the disk were full whenever a generation is to end.
+const NO_ROOM: &str = "create function no_room() returns trigger language plpgsql as
+    $$ begin raise exception 'no room' using errcode = '53100'; end $$;
+    create trigger no_room before update on generations for each row
+    when (new.state = 'finished') execute function no_room();";
+
+#[tokio::test]
+async fn the_end_of_a_generation_is_written_once_there_is_room_again() {
+    let mut kiln = Deployment::on_a_server().await;
+    kiln.start().await;
+    kiln.app("a counter", "demo/kiln").await;
+    let mut db = PgConnection::connect(kiln.database_url()).await.unwrap();
+    sqlx::raw_sql(NO_ROOM).execute(&mut db).await.unwrap();
+    let mut command =
+        tokio::process::Command::from(kiln.command(&["generate", "make it blue", "--json"]));
+    let generate = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    until("it was tried", PATIENCE, || async {
+        kiln.daemon()
+            .log()
+            .contains("the end of a generation is not written yet")
+            .then_some(())
+    })
+    .await;
+    sqlx::raw_sql("drop trigger no_room on generations")
+        .execute(&mut db)
+        .await
+        .unwrap();
+    let ran = generate.wait_with_output().await.unwrap();
+    assert!(ran.status.success(), "{ran:?}");
+    kiln.run(&["generate", "make it green", "--json"])
+        .await
+        .ended(0);
 }

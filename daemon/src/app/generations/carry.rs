@@ -1,6 +1,7 @@
 //! The life of one generation, from its lease to its terminal event.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,13 @@ use crate::store::attempts::AttemptEnd;
 use crate::store::change::RowChange;
 use crate::store::{generations as rows, projects, revisions};
 use crate::template::Template;
+
+/// Until the end of a generation is written again after it could not be: at first,
+/// doubled each time.
+const END_AGAIN: Duration = Duration::from_secs(1);
+
+/// And at most.
+const END_AGAIN_MOST: Duration = Duration::from_secs(10);
 
 impl Generations {
     /// Carries a generation to its end and writes the terminal event. Whatever
@@ -63,10 +71,41 @@ impl Generations {
             Ok(message) => End::of(Outcome::Ready, message),
             Err(end) => end,
         };
-        if let Err(error) = self.finish(&generation, &reporter, account, ending).await {
-            tracing::error!(%error, "cannot write the end of a generation");
-        }
+        let ending = self.ending(&generation, account, ending);
+        self.finish_in_the_end(&generation, &reporter, &ending)
+            .await;
         self.release(Some(lease)).await;
+    }
+
+    /// Writes the end of a generation, however long the database is away or full:
+    /// nobody else would, as long as this daemon lives.
+    async fn finish_in_the_end(
+        &self,
+        generation: &Generation,
+        reporter: &Reporter,
+        ending: &Ending,
+    ) {
+        let mut wait = END_AGAIN;
+        loop {
+            let error = match self.finish(generation, reporter, ending).await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            if !matches!(
+                error,
+                Error::DbUnavailable | Error::DbTimeout | Error::StorageFull
+            ) {
+                tracing::error!(%error, "cannot write the end of a generation");
+                return;
+            }
+            tracing::warn!(%error, "the end of a generation is not written yet; trying again");
+            tokio::select! {
+                // The next start of a daemon writes it, as INTERRUPTED.
+                () = self.inner.parts.shutdown.stopping.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = (wait * 2).min(END_AGAIN_MOST);
+        }
     }
 
     /// Ends a waiting generation that never ran.
@@ -80,17 +119,12 @@ impl Generations {
             Arc::clone(&parts.progress),
         );
         let end = End::of(Outcome::Cancelled, "cancelled while it waited");
-        self.finish(generation, &reporter, Account::default(), end)
-            .await
+        let ending = self.ending(generation, Account::default(), end);
+        self.finish(generation, &reporter, &ending).await
     }
 
-    async fn finish(
-        &self,
-        generation: &Generation,
-        reporter: &Reporter,
-        account: Account,
-        end: End,
-    ) -> Result<()> {
+    /// How it ended; the preview shows it at once.
+    fn ending(&self, generation: &Generation, account: Account, end: End) -> Ending {
         let ending = Ending {
             outcome: end.outcome,
             failure_reason: end.reason,
@@ -105,12 +139,21 @@ impl Generations {
             .progress
             .end(generation.project_id, &ending);
         tracing::info!(outcome = %ending.outcome, attempts = ending.attempts, "generation over");
+        ending
+    }
+
+    async fn finish(
+        &self,
+        generation: &Generation,
+        reporter: &Reporter,
+        ending: &Ending,
+    ) -> Result<()> {
         reporter
             .emit(
                 vec![Event::GenerationFinished(ending.clone())],
                 vec![RowChange::FinishGeneration {
                     generation_id: generation.id,
-                    ending,
+                    ending: ending.clone(),
                 }],
             )
             .await?;

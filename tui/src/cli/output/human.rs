@@ -466,6 +466,8 @@ impl Narrator {
 /// A line that begins with what it is about.
 #[must_use]
 pub fn label(what: &str, text: &str) -> Line {
+    // At least one column between the two.
+    let what = format!("{what} ");
     Line::styled(Style::Dim, format!("{what:<9}")).add(Style::Plain, text)
 }
 
