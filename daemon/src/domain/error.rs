@@ -162,7 +162,7 @@ pub enum Error {
         last: u16,
     },
     /// The sandbox is in a state that does not allow this.
-    #[error("the sandbox is {0}")]
+    #[error("the sandbox does not run: it is {0}")]
     SandboxState(SandboxState),
     /// As many sandboxes run as may.
     #[error("{limit} sandboxes run, which is the limit; stop one")]

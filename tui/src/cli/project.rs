@@ -121,11 +121,14 @@ fn choose<'a>(projects: &'a [pb::Project], wanted: &str) -> Result<&'a pb::Proje
             [] => {}
             [project] => return Ok(project),
             several => {
-                let ids: Vec<String> = several
+                let mut ids: Vec<String> = several
                     .iter()
                     .take(5)
                     .map(|project| format!("{} ({})", project.id, project.name))
                     .collect();
+                if several.len() > ids.len() {
+                    ids.push(format!("and {} more", several.len() - ids.len()));
+                }
                 return Err(Failure::usage(format!(
                     "{} projects match \"{wanted}\": {}",
                     several.len(),
