@@ -71,6 +71,35 @@ pub struct Launcher {
     starting: Arc<Mutex<HashMap<ProjectId, CancellationToken>>>,
 }
 
+/// A start that is under way, until it is dropped: a start that panics holds
+/// nothing up.
+struct Start {
+    launcher: Launcher,
+    id: ProjectId,
+    given_up: CancellationToken,
+}
+
+impl Start {
+    /// `None`: another one is under way.
+    fn of(launcher: &Launcher, id: ProjectId) -> Option<Self> {
+        let given_up = match launcher.starting().entry(id) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(free) => free.insert(CancellationToken::new()).clone(),
+        };
+        Some(Self {
+            launcher: launcher.clone(),
+            id,
+            given_up,
+        })
+    }
+}
+
+impl Drop for Start {
+    fn drop(&mut self) {
+        self.launcher.starting().remove(&self.id);
+    }
+}
+
 impl Launcher {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
@@ -99,32 +128,20 @@ impl Launcher {
             None => revisions::head(pool, id).await?.ok_or(Error::NoRevision)?,
         };
         let shown = self.parts.sandboxes.held(id).and_then(|held| held.shown());
-        let given_up = match self.starting().entry(id) {
-            Entry::Occupied(_) => None,
-            Entry::Vacant(free) => Some(free.insert(CancellationToken::new()).clone()),
-        };
-        let Some(given_up) = given_up else {
+        let Some(start) = Start::of(self, id) else {
             return Ok((project, rows::of_project(pool, id).await?));
         };
         if shown.is_some_and(|(_, shown)| shown == revision.id) {
-            self.done(id);
             return Ok((project, rows::of_project(pool, id).await?));
         }
         // The engine is asked while the caller waits: its absence is an answer.
-        let before = match rows::of_project(pool, id).await {
-            Ok(before) => before,
-            Err(error) => {
-                self.done(id);
-                return Err(error.into());
-            }
-        };
+        let before = rows::of_project(pool, id).await?;
         if let Err(error) = self.parts.sandboxes.engine().info().await {
             let error = error.into();
             self.failed(id, before.as_ref(), &error).await;
-            self.done(id);
             return Err(error);
         }
-        self.spawn(project.clone(), revision, before.clone(), given_up);
+        self.spawn(project.clone(), revision, before.clone(), start);
         Ok((project, before.map(as_it_starts)))
     }
 
@@ -173,23 +190,16 @@ impl Launcher {
         Ok(Box::pin(logs.map(|batch| batch.map_err(Error::from))))
     }
 
-    fn spawn(
-        &self,
-        project: Project,
-        revision: Revision,
-        before: Option<Sandbox>,
-        given_up: CancellationToken,
-    ) {
+    fn spawn(&self, project: Project, revision: Revision, before: Option<Sandbox>, start: Start) {
         let this = self.clone();
         self.parts.shutdown.work.spawn(async move {
             let id = project.id;
             let launch = Box::pin(this.launch(project, revision));
-            let launched = given_up.run_until_cancelled(launch).await;
+            let launched = start.given_up.run_until_cancelled(launch).await;
             if let Some(Err(error)) = launched {
                 tracing::warn!(project = %id, %error, "cannot start a sandbox");
                 this.failed(id, before.as_ref(), &error).await;
             }
-            this.done(id);
         });
     }
 
@@ -240,6 +250,12 @@ impl Launcher {
             tree: &tree,
             template: &template,
         };
+        let _turn = parts.sandboxes.gate(project.id).await;
+        // Whoever had the gate meanwhile may have shown something newer.
+        let newest = revisions::newest_healthy(&parts.pool, project.id).await?;
+        if newest.is_some_and(|newest| newest.id != revision.id) {
+            return Ok(());
+        }
         match gate::run(
             &candidate,
             &parts.sandboxes,
@@ -260,10 +276,6 @@ impl Launcher {
             Err(Stopped::Error(error)) => Err(error),
             Err(Stopped::Cancelled | Stopped::Fault(..)) => Ok(()),
         }
-    }
-
-    fn done(&self, id: ProjectId) {
-        self.starting().remove(&id);
     }
 }
 

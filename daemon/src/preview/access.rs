@@ -5,6 +5,8 @@
 use http::header::{HOST, HeaderMap, ORIGIN};
 use http::{HeaderValue, Method, StatusCode, Uri};
 
+use super::headers;
+
 /// Why a request is turned away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
@@ -72,7 +74,7 @@ pub(super) fn check(
     // rule but the one that servers keep.
     if let Some(origin) = headers.get(ORIGIN)
         && !is_our_origin(origin, port)
-        && !is(headers, "sec-fetch-mode", "navigate")
+        && (headers::is_websocket(headers) || !is(headers, "sec-fetch-mode", "navigate"))
     {
         return Err(Refusal::OtherSite);
     }

@@ -162,12 +162,13 @@ impl Ask {
 
     /// Words to look for.
     #[must_use]
-    pub fn search(words: &str) -> Self {
+    pub fn search() -> Self {
         Self {
             title: "Search",
-            form: Form::new(vec![
-                Field::plain("Find", "Enter finds; nothing ends the search").with(words),
-            ]),
+            form: Form::new(vec![Field::plain(
+                "Find",
+                "Enter finds; nothing ends the search",
+            )]),
             purpose: AskedFor::Search,
         }
     }

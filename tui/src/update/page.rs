@@ -134,8 +134,8 @@ pub(super) fn grpcurl(model: &Model) -> Page {
                 format!("-plaintext {host}")
             }
         },
-        |path| // Older versions send the path as the authority, which is refused.
-            format!("-plaintext -authority localhost -unix {path}"),
+        // Older versions send the path as the authority, which is refused.
+        |path| format!("-plaintext -authority localhost -unix {path}"),
     );
     // What was typed may have characters that are kept there and not shown.
     let body = crate::sanitise::line(&body).replace('\'', "'\\''");

@@ -28,8 +28,7 @@ pub(super) fn perform(model: &mut Model, action: Action, effects: &mut Vec<Effec
             if workspace.pane == Pane::Prompt {
                 workspace.go_to(Pane::Conversation);
             }
-            let asked = Ask::search("");
-            model.overlays.push(Overlay::Ask(asked));
+            model.overlays.push(Overlay::Ask(Ask::search()));
         }
         Action::NextMatch => return next_match(workspace, true),
         Action::PreviousMatch => return next_match(workspace, false),

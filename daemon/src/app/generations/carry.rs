@@ -327,6 +327,10 @@ impl Life<'_> {
         let states = Entering {
             generation: self.generation.id,
         };
+        let _turn = tokio::select! {
+            turn = parts.sandboxes.gate(base.project.id) => turn,
+            () = self.cancel.cancelled() => return Err(cancelled()),
+        };
         let verdict = gate::run(
             &candidate,
             &parts.sandboxes,

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 use tokio::sync::watch;
 
 pub(crate) use self::held::{Held, SlotContents};
-use self::lanes::Lanes;
+use self::lanes::{Lane, Lanes};
 use super::progress::Progress;
 use super::reporter::Reporter;
 use crate::domain::Result;
@@ -52,9 +52,16 @@ struct Inner {
     /// Connections by project. Written under the project's lane.
     held: Mutex<HashMap<ProjectId, Arc<Held>>>,
     lanes: Lanes,
+    /// Who has the gate of a project.
+    gates: Lanes,
     /// Whether the reconciler has looked at everything once. Sent again at each
     /// sandbox that is held.
     looked: watch::Sender<bool>,
+}
+
+/// The right to take a revision of one project through the gate, until dropped.
+pub(crate) struct GateTurn {
+    _lane: Lane,
 }
 
 impl Sandboxes {
@@ -64,6 +71,7 @@ impl Sandboxes {
                 parts,
                 held: Mutex::new(HashMap::new()),
                 lanes: Lanes::default(),
+                gates: Lanes::default(),
                 looked: watch::Sender::new(false),
             }),
         }
@@ -139,6 +147,14 @@ impl Sandboxes {
             }
         }
         self.make(&lane, row, template, reporter).await
+    }
+
+    /// Waits for the gate of a project: a prompt and a start without one never take
+    /// the same slot. To be held until what passed is shown.
+    pub(crate) async fn gate(&self, project: ProjectId) -> GateTurn {
+        GateTurn {
+            _lane: self.inner.gates.enter(project).await,
+        }
     }
 
     /// Stops a project's sandbox; its files are safe in the revision, its data

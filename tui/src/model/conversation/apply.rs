@@ -70,24 +70,22 @@ impl Conversation {
             return;
         }
         let time_ms = event.time_ms;
-        let Some(at) = self
+        let Some(turn) = self
             .turns
-            .iter()
-            .rposition(|turn| turn.id == event.generation_id)
+            .iter_mut()
+            .rev()
+            .find(|turn| turn.id == event.generation_id)
         else {
             return;
         };
-        let (before, rest) = self.turns.split_at_mut(at);
-        let had_app = before.iter().any(|turn| {
-            let finish = turn.finish.as_ref();
-            finish.is_some_and(|finish| finish.outcome == Ended::Ready)
-        });
-        if let Some(turn) = rest.first_mut() {
-            happened(turn, event.body, time_ms, had_app);
-        }
+        happened(turn, event.body, time_ms);
     }
 
     fn started(&mut self, event: &Event, prompt: &str, demo: bool) {
+        let had_app = self.turns.iter().any(|turn| {
+            let finish = turn.finish.as_ref();
+            finish.is_some_and(|finish| finish.outcome == Ended::Ready)
+        });
         let known = self
             .turns
             .iter_mut()
@@ -112,6 +110,7 @@ impl Conversation {
         };
         turn.id.clone_from(&event.generation_id);
         turn.demo = demo;
+        turn.had_app = had_app;
         turn.since_ms = event.time_ms;
     }
 
@@ -132,7 +131,7 @@ impl Conversation {
             }
             Body::StepStarted { .. } | Body::StepOutput { .. } | Body::StepFinished { .. } => {
                 let turn = self.aside();
-                happened(turn, event.body, event.time_ms, true);
+                happened(turn, event.body, event.time_ms);
                 return;
             }
             _ => return,
@@ -152,7 +151,7 @@ impl Conversation {
     }
 }
 
-fn happened(turn: &mut Turn, body: Body, time_ms: i64, had_app: bool) {
+fn happened(turn: &mut Turn, body: Body, time_ms: i64) {
     match body {
         Body::StateChanged(state) => turn.state = state,
         Body::AttemptStarted { again } => {
@@ -263,7 +262,7 @@ fn happened(turn: &mut Turn, body: Body, time_ms: i64, had_app: bool) {
                 finish: finish.clone(),
                 took: Duration::from_millis(took),
                 demo: turn.demo,
-                had_app,
+                had_app: turn.had_app,
             })));
             turn.finish = Some(finish);
         }

@@ -12,6 +12,8 @@ pub(super) struct Turn {
     pub(super) prompt: String,
     /// Whether the model's answers are canned.
     pub(super) demo: bool,
+    /// Whether an earlier prompt had made an app.
+    pub(super) had_app: bool,
     /// What came, in order; the prompt is the first.
     pub(super) blocks: Vec<Block>,
     /// Where it is.
